@@ -1,0 +1,106 @@
+//! AES-256-GCM (NIST SP 800-38D) with random nonces that the caller never chooses.
+//!
+//! A sealed blob is `nonce(12) ‖ ciphertext ‖ tag(16)`. Must not know what is sealed.
+
+use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit, Nonce, Tag, aead::inout::InOutBuf};
+use claviger_secret::Secret;
+
+use crate::{Aad, CannotOpen, random};
+
+const NONCE: usize = 12;
+const TAG: usize = 16;
+
+/// How much longer a sealed blob is than its content.
+pub const SEALED_OVERHEAD: usize = NONCE + TAG;
+
+/// A key for sealing, with its schedule. Boxed, so that moving it leaves no copy behind; wiped when dropped.
+pub struct AeadKey(Box<Aes256Gcm>);
+
+/// The nonce of a sealed blob.
+pub fn sealed_nonce(sealed: &[u8]) -> Option<&[u8; NONCE]> {
+    sealed.first_chunk()
+}
+
+/// The tag of a sealed blob.
+pub fn sealed_tag(sealed: &[u8]) -> Option<&[u8; TAG]> {
+    if sealed.len() < SEALED_OVERHEAD { None } else { sealed.last_chunk() }
+}
+
+// === impl AeadKey ===
+
+impl AeadKey {
+    /// A fresh key that is never seen outside.
+    pub fn make() -> Self {
+        Self::make_with(|_| ())
+    }
+
+    /// A fresh key whose bytes `keep` sees once, to wrap them.
+    pub fn make_with<R>(keep: impl FnOnce(&Secret) -> R) -> Self {
+        let bytes = random::make_secret(32);
+        keep(&bytes);
+        Self::schedule(&bytes)
+    }
+
+    /// The key with these 32 bytes.
+    pub fn from_secret(key: &Secret) -> Result<Self, CannotOpen> {
+        if key.len() == 32 { Ok(Self::schedule(key)) } else { Err(CannotOpen) }
+    }
+
+    /// Seals `content` under a random nonce.
+    pub fn seal(&self, aad: &Aad, content: &[u8]) -> Vec<u8> {
+        self.seal_under(random::random_bytes(), aad.as_bytes(), content)
+    }
+
+    /// Seals a secret.
+    pub fn seal_secret(&self, aad: &Aad, content: &Secret) -> Vec<u8> {
+        // EXPOSE: encrypted in a buffer that holds nothing else.
+        self.seal(aad, content.expose())
+    }
+
+    /// Opens what [`AeadKey::seal`] made under the same `aad`. Nothing is decrypted before the tag was checked.
+    pub fn open(&self, aad: &Aad, sealed: &[u8]) -> Result<Secret, CannotOpen> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(CannotOpen)?;
+        let mut opened = Ok(());
+        let content = Secret::filled_by(ciphertext.len(), |out| {
+            opened = InOutBuf::new(ciphertext, out).map_err(|_| CannotOpen).and_then(|buffer| {
+                self.0
+                    .decrypt_inout_detached(&Nonce::from(*nonce), aad.as_bytes(), buffer, &Tag::from(*tag))
+                    .map_err(|_| CannotOpen)
+            });
+        });
+        opened.map(|()| content)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "GCM takes up to 64 GiB, and no such content can be in memory here"
+    )]
+    fn seal_under(&self, nonce: [u8; NONCE], aad: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::with_capacity(content.len() + SEALED_OVERHEAD);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(content);
+        let tag = self
+            .0
+            .encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut sealed[NONCE..]).into())
+            .expect("the content is far below GCM's bound");
+        sealed.extend_from_slice(&tag);
+        sealed
+    }
+
+    #[expect(clippy::expect_used, reason = "the length was checked or is by construction 32")]
+    fn schedule(key: &Secret) -> Self {
+        // EXPOSE: expanded into the cipher's key schedule.
+        Self(Box::new(Aes256Gcm::new_from_slice(key.expose()).expect("an AES-256 key has 32 bytes")))
+    }
+}
+
+impl std::fmt::Debug for AeadKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AeadKey")
+    }
+}
+
+#[cfg(test)]
+#[path = "aead/tests.rs"]
+mod tests;
