@@ -1,1 +1,80 @@
-fn main() {}
+//! The desktop: harden, be the only one, start the engine, show the window, stay in the tray.
+//!
+//! This folder is a skin. It must not know what a call means, how anything is stored, or any rule; all of that is
+//! behind the contract in `claviger-api`.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+#[cfg(all(feature = "e2e", not(debug_assertions)))]
+compile_error!("feature `e2e` lets WebDriver drive the window; it must never be in a release build");
+
+mod events;
+mod ipc;
+mod link;
+mod notify;
+mod tray;
+mod windows;
+
+use crate::link::Link;
+use claviger_platform::Dirs;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
+use tracing_subscriber::EnvFilter;
+
+/// Freed heap memory is wiped, whoever allocated it.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    claviger_platform::harden();
+    // Only a build for tests may be driven from outside.
+    #[cfg(not(feature = "e2e"))]
+    claviger_platform::forbid_remote_control();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .init();
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("the window could not be opened: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let dirs = Dirs::from_env()?;
+    let app = tauri::Builder::default()
+        // The first plugin, so that a second start ends before it touches anything.
+        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _directory| windows::open(app)))
+        .manage(Link::new(dirs))
+        .manage(notify::Notifier::start())
+        .invoke_handler(tauri::generate_handler![ipc::query, ipc::mutate, ipc::decide])
+        .setup(|app| {
+            let handle = app.handle().clone();
+            tray::build(&handle);
+            let link = Arc::clone(&app.state::<Arc<Link>>());
+            link.start({
+                let handle = handle.clone();
+                move |host| events::forward(handle.clone(), host)
+            });
+            windows::open(&handle);
+            Ok(())
+        })
+        .build(tauri::generate_context!())?;
+    Ok(ExitCode::from(u8::try_from(app.run_return(on_event)).unwrap_or(1)))
+}
+
+fn on_event(app: &AppHandle, event: RunEvent) {
+    match event {
+        // The last window is gone: tray and proxy go on. A code is there only when the user chose to quit.
+        RunEvent::ExitRequested { code: None, api, .. } => {
+            api.prevent_exit();
+            app.state::<notify::Notifier>().window_closed(app);
+        }
+        RunEvent::WindowEvent { event: WindowEvent::Focused(true), .. } => tray::seen(app),
+        _ => {}
+    }
+}
