@@ -1,33 +1,16 @@
 //! The decision: (grant rules, request facts, now) → `Allow(Permit)` or `Deny(Denial)`. Pure and total.
 //!
 //! Must not know IO, clocks, async, HTTP types, or material. Only this crate can make a [`Permit`].
+//!
+//! A request is allowed only when *every* rule lets it pass; any rule can deny, none can overrule another, so the
+//! order of checks decides the words of the reason and nothing else.
+#![deny(missing_docs)]
 
-use claviger_model::{AgentId, Credential, Grant, GrantId};
+mod decision;
+mod glob;
+mod rules;
+mod window;
 
-/// A grant with its rules compiled, and the standing of its credential.
-pub struct GrantRules {
-    grant: GrantId,
-    agent: AgentId,
-}
-
-/// A path glob that cannot be compiled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a path pattern: {0}")]
-pub struct RuleError(pub String);
-
-impl GrantRules {
-    /// Compiles a grant. An unreadable rule is an error, never a rule that does not match.
-    pub fn compile(grant: &Grant, _credential: &Credential) -> Result<Self, RuleError> {
-        Ok(Self { grant: grant.id, agent: grant.agent })
-    }
-
-    /// Which grant.
-    pub fn grant(&self) -> GrantId {
-        self.grant
-    }
-
-    /// Whose.
-    pub fn agent(&self) -> AgentId {
-        self.agent
-    }
-}
+pub use decision::{Decision, Denial, Permit, Reason};
+pub use glob::Glob;
+pub use rules::{Facts, GrantRules, RuleError, decide, explain};
