@@ -147,10 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn setting_the_clock_back_or_to_and_fro_never_gives_more() {
+    fn setting_the_clock_back_never_gives_more() {
         let window = window(5, RatePer::Hour);
         assert_eq!((0..9).filter(|_| passes(&window, START)).count(), 5, "the rate itself");
-        for at in [START - 3_600_000, START - 86_400_000, 0, -5, i64::MIN / 2_000, START - 10_000] {
+        for at in [START - 1, START - 3_600_000, START - 86_400_000, 0, -5, i64::MIN / 2_000, i64::MIN] {
             assert!(!passes(&window, at), "set back to {at}: gave more");
         }
     }
