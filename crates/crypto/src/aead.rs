@@ -4,6 +4,7 @@
 
 use aes_gcm::{AeadInOut, Aes256Gcm, KeyInit, Nonce, Tag, aead::inout::InOutBuf};
 use claviger_secret::Secret;
+use zeroize::Zeroizing;
 
 use crate::{Aad, CannotOpen, random};
 
@@ -35,15 +36,22 @@ impl AeadKey {
     }
 
     /// A fresh key whose bytes `keep` sees once, to wrap them.
-    pub fn make_with<R>(keep: impl FnOnce(&Secret) -> R) -> Self {
-        let bytes = random::make_secret(32);
+    pub fn make_with<R>(keep: impl FnOnce(&[u8; 32]) -> R) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        random::fill(&mut bytes[..]);
         keep(&bytes);
-        Self::schedule(&bytes)
+        Self::from_bytes(&bytes)
     }
 
     /// The key with these 32 bytes.
     pub fn from_secret(key: &Secret) -> Result<Self, CannotOpen> {
-        if key.len() == 32 { Ok(Self::schedule(key)) } else { Err(CannotOpen) }
+        // EXPOSE: expanded into the cipher's key schedule.
+        key.expose().try_into().map(Self::from_bytes).map_err(|_| CannotOpen)
+    }
+
+    /// The key with these bytes, which the caller holds inside a [`Secret`].
+    pub fn from_bytes(key: &[u8; 32]) -> Self {
+        Self(Box::new(Aes256Gcm::new(key.into())))
     }
 
     /// Seals `content` under a random nonce.
@@ -86,12 +94,6 @@ impl AeadKey {
             .expect("the content is far below GCM's bound");
         sealed.extend_from_slice(&tag);
         sealed
-    }
-
-    #[expect(clippy::expect_used, reason = "the length was checked or is by construction 32")]
-    fn schedule(key: &Secret) -> Self {
-        // EXPOSE: expanded into the cipher's key schedule.
-        Self(Box::new(Aes256Gcm::new_from_slice(key.expose()).expect("an AES-256 key has 32 bytes")))
     }
 }
 
