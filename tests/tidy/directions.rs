@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Each of our packages and which of ours it may use. Nothing else may.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("claviger-secret", &[]),
     ("claviger-model", &[]),
     ("claviger-crypto", &["claviger-secret"]),
@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("claviger-platform", &["claviger-secret"]),
     ("claviger-vault", &["claviger-secret", "claviger-model", "claviger-crypto"]),
     ("claviger-audit", &["claviger-secret", "claviger-model", "claviger-crypto"]),
+    ("claviger-oauth", &["claviger-secret", "claviger-model", "claviger-crypto"]),
     ("claviger-proxy", &["claviger-secret", "claviger-model", "claviger-policy", "claviger-meter"]),
     (
         "claviger-engine",
@@ -47,7 +48,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// What must not be anywhere below a package, and why.
-const MUST_NOT_REACH: [(&str, &[&str], &str); 6] = [
+const MUST_NOT_REACH: [(&str, &[&str], &str); 7] = [
     (
         "claviger-secret",
         &["serde", "serde_core", "tokio"],
@@ -64,6 +65,11 @@ const MUST_NOT_REACH: [(&str, &[&str], &str); 6] = [
         "claviger-vault",
         &["hyper", "http", "reqwest", "h2", "rustls", "tokio"],
         "the format outlives every protocol",
+    ),
+    (
+        "claviger-oauth",
+        &["rusqlite", "reqwest", "claviger-vault", "claviger-proxy"],
+        "it keeps tokens through a trait and has one HTTP client",
     ),
     ("claviger-proxy", &["rusqlite", "claviger-vault", "claviger-audit"], "it sees doors, never a store"),
 ];

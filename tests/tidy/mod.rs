@@ -41,6 +41,7 @@ impl File {
             || self.path.contains("/tests/")
             || self.path.contains("/benches/")
             || self.path.ends_with("/tests.rs")
+            || self.path.ends_with("_tests.rs")
             || self.path.starts_with("crates/testkit/")
     }
 

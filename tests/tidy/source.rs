@@ -57,6 +57,14 @@ fn names_nothing_get(file: &File) -> Vec<String> {
         .collect()
 }
 
+fn asks_for_no_system(file: &File) -> Vec<String> {
+    let is_fault = |line: &str| code(line).contains(concat!("cfg(target", "_os"));
+    file.lines()
+        .filter(|(_, l)| is_fault(l))
+        .map(|(n, l)| format!("{}:{n} {}", file.path, l.trim()))
+        .collect()
+}
+
 fn reads_no_clock(file: &File) -> Vec<String> {
     let clocks = ["SystemTime", "Instant::now", "Utc::now", "Local::now", "Timestamp::now"];
     let is_fault = |line: &str| clocks.iter().any(|clock| code(line).contains(clock));
@@ -109,6 +117,16 @@ fn no_function_is_named_get() {
 }
 
 #[test]
+fn only_platform_asks_for_the_system() {
+    let is_room =
+        |file: &File| file.path.starts_with("crates/") && !file.path.starts_with("crates/platform/");
+    assert_none(
+        "what differs between systems lives in crates/platform:",
+        &faults_of(asks_for_no_system, is_room),
+    );
+}
+
+#[test]
 fn pure_rooms_read_no_clock() {
     let pure = [
         "crates/policy/src/",
@@ -140,7 +158,7 @@ fn each_rule_finds_its_fault() {
     let un = "un";
     let call = concat!(".exp", "ose()");
     let long = "//! x\n".repeat(LONGEST + 1);
-    let cases: [(Rule, File); 6] = [
+    let cases: [(Rule, File); 7] = [
         (begins_with_its_purpose, file("crates/a/src/lib.rs", "use std::fs;\n")),
         (is_short_enough, file("crates/a/src/lib.rs", &long)),
         (has_unsafe_only_in_platform, file("crates/a/src/lib.rs", &format!("let x = {un}safe {{ f() }};\n"))),
@@ -149,6 +167,7 @@ fn each_rule_finds_its_fault() {
             file("crates/a/src/lib.rs", &format!("// EXPOSE: far\n\n\n\nlet x = s{call};\n")),
         ),
         (names_nothing_get, file("crates/a/src/lib.rs", concat!("pub fn g", "et_name() {}\n"))),
+        (asks_for_no_system, file("crates/a/src/lib.rs", concat!("#[cfg(target", "_os = \"linux\")]\n"))),
         (reads_no_clock, file("crates/policy/src/lib.rs", "let now = std::time::SystemTime::now();\n")),
     ];
     for (i, (rule, faulty)) in cases.iter().enumerate() {
