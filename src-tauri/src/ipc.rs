@@ -3,55 +3,45 @@
 //! Must not know any call by name. What goes out to the page is what the contract's views hold, which is never material.
 
 use crate::link::Link;
-use claviger_api::Caller;
 use claviger_api::schema::{ApiError, Verb};
 use serde_json::Value;
 use std::sync::Arc;
-use tauri::{State, WebviewWindow};
+use tauri::State;
 
 /// A call that reads.
 #[tauri::command]
 pub(crate) async fn query(
-    window: WebviewWindow,
     link: State<'_, Arc<Link>>,
     name: String,
     params: Value,
 ) -> Result<Value, ApiError> {
-    call(&window, &link, Verb::Query, &name, params).await
+    call(&link, Verb::Query, &name, params).await
 }
 
 /// A call that changes something.
 #[tauri::command]
 pub(crate) async fn mutate(
-    window: WebviewWindow,
     link: State<'_, Arc<Link>>,
     name: String,
     params: Value,
 ) -> Result<Value, ApiError> {
-    call(&window, &link, Verb::Mutate, &name, params).await
+    call(&link, Verb::Mutate, &name, params).await
 }
 
 /// An answer to a question that an agent's request raised.
 #[tauri::command]
 pub(crate) async fn decide(
-    window: WebviewWindow,
     link: State<'_, Arc<Link>>,
     name: String,
     params: Value,
 ) -> Result<Value, ApiError> {
-    call(&window, &link, Verb::Decide, &name, params).await
+    call(&link, Verb::Decide, &name, params).await
 }
 
-async fn call(
-    window: &WebviewWindow,
-    link: &Arc<Link>,
-    verb: Verb,
-    name: &str,
-    params: Value,
-) -> Result<Value, ApiError> {
+async fn call(link: &Link, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {
     #[cfg(feature = "e2e")]
     tap::record("in", name, &params);
-    let answer = link.call(Caller::Window(window.label().to_owned()), verb, name, params).await;
+    let answer = link.call(verb, name, params).await;
     #[cfg(feature = "e2e")]
     match &answer {
         Ok(value) => tap::record("out", name, value),

@@ -3,86 +3,66 @@
 //! Must not know what any call means.
 
 use claviger_api::schema::{ApiError, Code, Verb};
-use claviger_api::{Caller, Host, HostOptions};
+use claviger_api::{Host, HostOptions};
 use claviger_platform::Dirs;
 use serde_json::Value;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// The engine, or the reason why there is none.
 pub(crate) struct Link {
     dirs: Dirs,
+    started: Box<dyn Fn(&Host) + Send + Sync>,
     state: Mutex<State>,
 }
 
-struct State {
-    host: Option<Host>,
-    started: Option<Box<dyn Fn(&Host) + Send>>,
-    ended: bool,
+enum State {
+    NotStarted,
+    Running(Host),
+    Ended,
 }
 
 // === impl Link ===
 
 impl Link {
-    pub(crate) fn new(dirs: Dirs) -> Arc<Self> {
-        Arc::new(Self { dirs, state: Mutex::new(State { host: None, started: None, ended: false }) })
+    /// No engine yet; `started` is called with it as soon as there is one.
+    pub(crate) fn new(dirs: Dirs, started: impl Fn(&Host) + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { dirs, started: Box::new(started), state: Mutex::new(State::NotStarted) })
     }
 
-    /// Starts the engine, and calls `started` with it now or whenever a later attempt succeeds.
-    pub(crate) fn start(&self, started: impl Fn(&Host) + Send + 'static) {
-        self.locked().started = Some(Box::new(started));
-        if let Err(error) = self.host() {
-            tracing::error!("the engine did not start: {error}; {}", error.hint);
-        }
+    /// Starts the engine.
+    pub(crate) async fn start(&self) -> Result<(), ApiError> {
+        self.host().await.map(drop)
     }
 
-    /// Carries one call. An engine that did not start is tried again first: its cause may be gone (a busy vault, a
-    /// full disk), and the window's "try again" is a call like any other.
-    pub(crate) async fn call(
-        self: &Arc<Self>,
-        caller: Caller,
-        verb: Verb,
-        name: &str,
-        params: Value,
-    ) -> Result<Value, ApiError> {
-        let link = Arc::clone(self);
-        let host = tauri::async_runtime::spawn_blocking(move || link.host()).await.map_err(|_| gone())??;
-        host.call(caller, verb, name, params).await
+    /// Carries one call. An engine that did not start is tried again first: its cause may be gone (a vault in use
+    /// elsewhere, a full disk), and the window's "try again" is a call like any other.
+    pub(crate) async fn call(&self, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {
+        self.host().await?.call(verb, name, params).await
     }
 
     /// Ends the engine for good: open requests drain, keys are wiped.
     pub(crate) async fn stop(&self) {
-        let host = {
-            let mut state = self.locked();
-            state.ended = true;
-            state.host.take()
-        };
-        if let Some(host) = host {
-            host.stop().await;
+        let state = std::mem::replace(&mut *self.state.lock().await, State::Ended);
+        if let State::Running(host) = state
+            && let Err(error) = host.stop().await
+        {
+            tracing::error!("the engine did not end cleanly: {error}; {}", error.hint);
         }
     }
 
-    fn host(&self) -> Result<Host, ApiError> {
-        let mut state = self.locked();
-        if state.ended {
-            return Err(gone());
+    async fn host(&self) -> Result<Host, ApiError> {
+        let mut state = self.state.lock().await;
+        match &*state {
+            State::Running(host) => Ok(host.clone()),
+            State::Ended => Err(ApiError::new(Code::Unavailable, "Claviger is closing", "start it again")),
+            State::NotStarted => {
+                let host = Host::start(self.dirs.clone(), HostOptions::default()).await?;
+                *state = State::Running(host.clone());
+                drop(state);
+                (self.started)(&host);
+                Ok(host)
+            }
         }
-        if let Some(host) = &state.host {
-            return Ok(host.clone());
-        }
-        let host = Host::start(self.dirs.clone(), HostOptions::default())?;
-        state.host = Some(host.clone());
-        if let Some(started) = &state.started {
-            started(&host);
-        }
-        Ok(host)
     }
-
-    /// A panic while the lock was held leaves either a whole engine or none, so the state is good in both cases.
-    fn locked(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn gone() -> ApiError {
-    ApiError::new(Code::Unavailable, "Claviger is closing.", "Start it again.")
 }

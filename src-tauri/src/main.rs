@@ -15,6 +15,7 @@ mod tray;
 mod windows;
 
 use crate::link::Link;
+use claviger_api::schema::Tag;
 use claviger_platform::Dirs;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -45,22 +46,27 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let dirs = Dirs::from_env()?;
+    let dirs = Dirs::find(None)?;
     let app = tauri::Builder::default()
         // The first plugin, so that a second start ends before it touches anything.
         .plugin(tauri_plugin_single_instance::init(|app, _arguments, _directory| windows::open(app)))
-        .manage(Link::new(dirs))
         .manage(notify::Notifier::start())
         .invoke_handler(tauri::generate_handler![ipc::query, ipc::mutate, ipc::decide])
-        .setup(|app| {
+        .setup(move |app| {
             let handle = app.handle().clone();
-            tray::build(&handle);
-            let link = Arc::clone(&app.state::<Arc<Link>>());
-            link.start({
+            let link = Link::new(dirs, {
                 let handle = handle.clone();
                 move |host| events::forward(handle.clone(), host)
             });
+            app.manage(Arc::clone(&link));
+            tray::build(&handle);
             windows::open(&handle);
+            tauri::async_runtime::spawn(async move {
+                if let Err(error) = link.start().await {
+                    tracing::error!("the engine did not start: {error}; {}", error.hint);
+                    tray::refresh(&handle, &[Tag::Vault]).await;
+                }
+            });
             Ok(())
         })
         .build(tauri::generate_context!())?;

@@ -6,11 +6,10 @@
 use crate::link::Link;
 use crate::tray::Standing;
 use crate::windows;
-use claviger_api::Caller;
-use claviger_api::schema::Verb;
 use claviger_api::schema::activity::AuditPage;
 use claviger_api::schema::settings::SettingsView;
 use claviger_api::schema::vault::VaultState;
+use claviger_api::schema::{Tag, Verb};
 use notify_rust::{Notification, Timeout, Urgency};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +41,7 @@ struct Notice {
 /// What was said, and when.
 #[derive(Default)]
 struct Memory {
+    is_silent: bool,
     vault: Option<VaultState>,
     said: Vec<(About, Instant)>,
 }
@@ -63,8 +63,12 @@ impl Memory {
 
     /// Whether this may be said now; if so it counts as said. That the window is not needed is said once.
     fn may_say(&mut self, about: About, now: Instant) -> bool {
+        if self.is_silent {
+            return false;
+        }
         let is_once = about == About::StillRunning;
-        if self.said.iter().any(|(said, at)| *said == about && (is_once || now.duration_since(*at) < SELDOM)) {
+        if self.said.iter().any(|(said, at)| *said == about && (is_once || now.duration_since(*at) < SELDOM))
+        {
             return false;
         }
         self.said.retain(|(said, _)| *said != about);
@@ -84,36 +88,34 @@ impl Notifier {
     }
 
     /// Says what changed, if it is worth it and the user has not the window before them.
-    pub(crate) async fn consider(&self, app: &AppHandle, now: &Standing, attention: bool) {
+    pub(crate) async fn consider(&self, app: &AppHandle, now: &Standing, tags: &[Tag]) {
+        let link = Arc::clone(&app.state::<Arc<Link>>());
+        if tags.contains(&Tag::Settings) {
+            let is_wanted = is_wanted(&link).await;
+            self.remember(|memory| memory.is_silent = !is_wanted);
+        }
         let was_locked = self.remember(|memory| memory.was_locked(now.vault));
         if windows::is_looked_at(app) {
             return;
         }
         if was_locked {
-            self.say(app, About::Locked, locked).await;
+            self.say(app, locked());
         }
-        if attention {
-            let link = Arc::clone(&app.state::<Arc<Link>>());
-            let refused = last_refused(&link).await;
-            self.say(app, About::Attention, || needs_attention(refused.as_deref())).await;
+        if tags.contains(&Tag::Attention) {
+            self.say(app, needs_attention(last_refused(&link).await.as_deref()));
         }
     }
 
     /// The window was closed for the first time: without it nobody can tell that Claviger goes on.
     pub(crate) fn window_closed(&self, app: &AppHandle) {
-        let app = app.clone();
-        tauri::async_runtime::spawn(async move {
-            let notifier = app.state::<Self>();
-            notifier.say(&app, About::StillRunning, still_running).await;
-        });
+        self.say(app, still_running());
     }
 
-    async fn say(&self, app: &AppHandle, about: About, notice: impl FnOnce() -> Notice) {
-        let link = Arc::clone(&app.state::<Arc<Link>>());
-        if !is_wanted(&link).await || !self.remember(|memory| memory.may_say(about, Instant::now())) {
+    fn say(&self, app: &AppHandle, notice: Notice) {
+        if !self.remember(|memory| memory.may_say(notice.about, Instant::now())) {
             return;
         }
-        if self.out.try_send((app.clone(), notice())).is_err() {
+        if self.out.try_send((app.clone(), notice)).is_err() {
             tracing::warn!("a notification was dropped: the desktop does not answer");
         }
     }
@@ -143,13 +145,14 @@ fn still_running() -> Notice {
     Notice {
         about: About::StillRunning,
         title: "Claviger keeps running".to_owned(),
-        body: "The proxy goes on without the window. Open it again from the tray, or by starting Claviger.".to_owned(),
+        body: "The proxy goes on without the window. Open it again from the tray, or by starting Claviger."
+            .to_owned(),
     }
 }
 
 /// Whether the user wants notifications. Where nobody can tell, they are wanted.
-async fn is_wanted(link: &Arc<Link>) -> bool {
-    let settings = link.call(Caller::Window("tray".to_owned()), Verb::Query, "settings.show", json!({})).await;
+async fn is_wanted(link: &Link) -> bool {
+    let settings = link.call(Verb::Query, "settings.show", json!({})).await;
     match settings.map(serde_json::from_value::<SettingsView>) {
         Ok(Ok(settings)) => settings.notifications,
         _ => true,
@@ -157,9 +160,9 @@ async fn is_wanted(link: &Arc<Link>) -> bool {
 }
 
 /// The name of the agent that was refused last.
-async fn last_refused(link: &Arc<Link>) -> Option<String> {
+async fn last_refused(link: &Link) -> Option<String> {
     let params = json!({ "result": "refused", "limit": 1 });
-    let page = link.call(Caller::Window("tray".to_owned()), Verb::Query, "audit.list", params).await.ok()?;
+    let page = link.call(Verb::Query, "audit.list", params).await.ok()?;
     serde_json::from_value::<AuditPage>(page).ok()?.entries.into_iter().next()?.agent
 }
 
@@ -180,12 +183,11 @@ fn speak(notices: &Receiver<(AppHandle, Notice)>) {
             Ok(handle) if waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING => {
                 let waiting = Arc::clone(&waiting);
                 std::thread::spawn(move || {
-                    let answered = handle.wait_for_action(|action| {
+                    handle.wait_for_action(|action| {
                         if action == "default" {
                             open_window(&app, notice.about);
                         }
                     });
-                    drop(answered);
                     waiting.fetch_sub(1, Ordering::Relaxed);
                 });
             }
@@ -201,10 +203,7 @@ fn speak(notices: &Receiver<(AppHandle, Notice)>) {
 fn open_window(app: &AppHandle, about: About) {
     let app = app.clone();
     let opened = app.clone().run_on_main_thread(move || {
-        windows::open(&app);
-        if about == About::Attention {
-            crate::events::navigate(&app, "activity");
-        }
+        windows::open_at(&app, (about == About::Attention).then_some("activity"));
     });
     if let Err(error) = opened {
         tracing::warn!("the window could not be opened: {error}");
@@ -223,6 +222,12 @@ mod tests {
         assert!(!memory.was_locked(Some(VaultState::Unlocked)), "unlocking is no news");
         assert!(memory.was_locked(Some(VaultState::Locked)), "locking is news");
         assert!(!memory.was_locked(Some(VaultState::Locked)), "it is news once");
+    }
+
+    #[test]
+    fn nothing_is_said_to_a_user_who_wants_silence() {
+        let mut memory = Memory { is_silent: true, ..Memory::default() };
+        assert!(!memory.may_say(About::Attention, Instant::now()), "the setting was not heeded");
     }
 
     #[test]

@@ -5,10 +5,9 @@
 //! the tray and nothing else.
 
 use crate::link::Link;
-use crate::{events, windows};
-use claviger_api::Caller;
-use claviger_api::schema::Verb;
+use crate::windows;
 use claviger_api::schema::vault::{StatusView, VaultState};
+use claviger_api::schema::{Tag, Verb};
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,10 +90,10 @@ impl Icon {
 
     const fn image(self) -> Image<'static> {
         match self {
-            Self::Unlocked => include_image!("icons/tray-unlocked.png"),
-            Self::Locked => include_image!("icons/tray-locked.png"),
-            Self::Paused => include_image!("icons/tray-paused.png"),
-            Self::Attention => include_image!("icons/tray-attention.png"),
+            Self::Unlocked => include_image!("icons/tray-unlocked@2x.png"),
+            Self::Locked => include_image!("icons/tray-locked@2x.png"),
+            Self::Paused => include_image!("icons/tray-paused@2x.png"),
+            Self::Attention => include_image!("icons/tray-attention@2x.png"),
         }
     }
 }
@@ -149,7 +148,9 @@ pub(crate) fn build(app: &AppHandle) {
             .icon(Icon::of(&standing).image())
             .menu(&menu(app, &standing)?)
             .on_menu_event(|app, event| {
-                if let Some(action) = Action::ALL.into_iter().find(|action| event.id().as_ref() == action.id()) {
+                if let Some(action) =
+                    Action::ALL.into_iter().find(|action| event.id().as_ref() == action.id())
+                {
                     act(app, action);
                 }
             })
@@ -162,37 +163,36 @@ pub(crate) fn build(app: &AppHandle) {
     }
 }
 
-/// Asks the engine how it stands and shows it. `attention` adds to what was not looked at yet.
-pub(crate) async fn refresh(app: &AppHandle, attention: bool) -> Standing {
-    let mut standing = ask(&app.state::<Arc<Link>>()).await;
-    if let Some(shown) = app.try_state::<Shown>() {
-        let mut shown = shown.0.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.wants_attention = attention || shown.wants_attention;
-        if *shown == standing {
-            return standing;
-        }
-        shown.clone_from(&standing);
+/// Asks the engine how it stands after these changes, and shows it.
+pub(crate) async fn refresh(app: &AppHandle, tags: &[Tag]) -> Standing {
+    let before = shown(app, |shown| shown.clone());
+    let mut now = ask(&app.state::<Arc<Link>>(), tags, &before).await;
+    let is_news = shown(app, |shown| {
+        now.wants_attention =
+            shown.wants_attention || (tags.contains(&Tag::Attention) && !windows::is_looked_at(app));
+        std::mem::replace(shown, now.clone()) != now
+    });
+    if is_news {
+        show(app, &now);
     }
-    show(app, &standing);
-    standing
+    now
 }
 
 /// The user looks at the window: what wanted attention has it.
 pub(crate) fn seen(app: &AppHandle) {
-    let Some(shown) = app.try_state::<Shown>() else { return };
-    let standing = {
-        let mut shown = shown.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !shown.wants_attention {
-            return;
-        }
-        shown.wants_attention = false;
-        shown.clone()
-    };
-    show(app, &standing);
+    let news = shown(app, |shown| std::mem::take(&mut shown.wants_attention).then(|| shown.clone()));
+    if let Some(standing) = news {
+        show(app, &standing);
+    }
 }
 
-async fn ask(link: &Arc<Link>) -> Standing {
-    let call = |name: &'static str| link.call(Caller::Window("tray".to_owned()), Verb::Query, name, json!({}));
+fn shown<R>(app: &AppHandle, work: impl FnOnce(&mut Standing) -> R) -> R {
+    work(&mut app.state::<Shown>().0.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Asks no more than these changes call for: a call counts as use of the vault, and traffic must not keep it open.
+async fn ask(link: &Link, tags: &[Tag], before: &Standing) -> Standing {
+    let call = |name: &'static str| link.call(Verb::Query, name, json!({}));
     let status = match call("vault.status").await {
         Ok(status) => status,
         Err(error) => return Standing { problem: Some(error.message), ..Standing::default() },
@@ -202,14 +202,17 @@ async fn ask(link: &Arc<Link>) -> Standing {
         Err(error) => return Standing { problem: Some(error.to_string()), ..Standing::default() },
     };
     let agents = match status.vault {
-        VaultState::Unlocked => call("agent.list").await.ok(),
-        VaultState::Absent | VaultState::Locked => None,
+        VaultState::Unlocked if tags.contains(&Tag::Vault) || tags.contains(&Tag::Agents) => {
+            call("agent.list").await.ok().as_ref().and_then(Value::as_array).map_or(0, Vec::len)
+        }
+        VaultState::Unlocked => before.agents,
+        VaultState::Absent | VaultState::Locked => 0,
     };
     Standing {
         vault: Some(status.vault),
         problem: None,
         is_paused: status.paused,
-        agents: agents.as_ref().and_then(Value::as_array).map_or(0, Vec::len),
+        agents,
         wants_attention: false,
     }
 }
@@ -242,10 +245,7 @@ fn menu(app: &AppHandle, standing: &Standing) -> tauri::Result<Menu<tauri::Wry>>
 
 fn act(app: &AppHandle, action: Action) {
     match action {
-        Action::Open => {
-            windows::open(app);
-            events::navigate(app, "overview");
-        }
+        Action::Open => windows::open(app),
         Action::Lock => mutate(app, "vault.lock"),
         Action::PauseAll => mutate(app, "agent.pause_all"),
         Action::ResumeAll => mutate(app, "agent.resume_all"),
@@ -257,7 +257,7 @@ fn mutate(app: &AppHandle, name: &'static str) {
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         let link = Arc::clone(&app.state::<Arc<Link>>());
-        if let Err(error) = link.call(Caller::Window("tray".to_owned()), Verb::Mutate, name, json!({})).await {
+        if let Err(error) = link.call(Verb::Mutate, name, json!({})).await {
             tracing::error!("{name} from the tray: {error}; {}", error.hint);
             // What went wrong shows in the window.
             windows::open(&app);
@@ -301,7 +301,11 @@ mod tests {
         assert_eq!(Icon::of(&unlocked()), Icon::Unlocked, "unlocked");
         assert_eq!(Icon::of(&paused), Icon::Paused, "paused");
         assert_eq!(Icon::of(&locked), Icon::Locked, "locked");
-        assert_eq!(Icon::of(&Standing { is_paused: true, ..locked }), Icon::Locked, "locked weighs more than paused");
+        assert_eq!(
+            Icon::of(&Standing { is_paused: true, ..locked }),
+            Icon::Locked,
+            "locked weighs more than paused"
+        );
         assert_eq!(Icon::of(&looked_for), Icon::Attention, "attention weighs more than anything");
         assert_eq!(Icon::of(&Standing::default()), Icon::Attention, "no engine is no good state");
     }
@@ -309,7 +313,11 @@ mod tests {
     #[test]
     fn the_menu_offers_only_what_can_be_done() {
         let locked = Standing { vault: Some(VaultState::Locked), ..Standing::default() };
-        assert_eq!(enabled(&locked), [Action::Open, Action::Quit], "a locked vault offers neither lock nor pause");
+        assert_eq!(
+            enabled(&locked),
+            [Action::Open, Action::Quit],
+            "a locked vault offers neither lock nor pause"
+        );
         assert_eq!(
             enabled(&unlocked()),
             [Action::Open, Action::Lock, Action::PauseAll, Action::Quit],

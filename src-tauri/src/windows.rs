@@ -2,8 +2,9 @@
 //!
 //! Must not know what the page shows.
 
+use crate::events;
 use tauri::webview::NewWindowResponse;
-use tauri::{AppHandle, Manager, Url, WebviewWindow, WebviewWindowBuilder};
+use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
 /// The label of the only window.
 pub(crate) const MAIN: &str = "main";
@@ -11,9 +12,19 @@ pub(crate) const MAIN: &str = "main";
 /// Shows the window, making it if there is none. Closing destroys it, since a hidden page costs more memory than
 /// everything else together.
 pub(crate) fn open(app: &AppHandle) {
+    open_at(app, None);
+}
+
+/// [`open`], and goes to this view of the page.
+pub(crate) fn open_at(app: &AppHandle, view: Option<&str>) {
     let shown = match app.get_webview_window(MAIN) {
-        Some(window) => show(&window),
-        None => make(app),
+        Some(window) => show(&window).map(|()| {
+            if let Some(view) = view {
+                events::navigate(app, view);
+            }
+        }),
+        // A new page does not listen yet, so it starts there.
+        None => make(app, view),
     };
     if let Err(error) = shown {
         tracing::error!("the window could not be opened: {error}");
@@ -31,11 +42,15 @@ fn show(window: &WebviewWindow) -> tauri::Result<()> {
     window.set_focus()
 }
 
-fn make(app: &AppHandle) -> tauri::Result<()> {
+fn make(app: &AppHandle, view: Option<&str>) -> tauri::Result<()> {
     let Some(config) = app.config().app.windows.iter().find(|window| window.label == MAIN) else {
         return Err(tauri::Error::WindowNotFound);
     };
-    WebviewWindowBuilder::from_config(app, config)?
+    let mut config = config.clone();
+    if let Some(view) = view {
+        config.url = WebviewUrl::App(format!("index.html#/{view}").into());
+    }
+    WebviewWindowBuilder::from_config(app, &config)?
         .on_navigation(is_ours)
         .on_new_window(|_url, _features| NewWindowResponse::Deny)
         .on_download(|_webview, _event| false)
@@ -46,8 +61,10 @@ fn make(app: &AppHandle) -> tauri::Result<()> {
 
 /// The page lives inside the app and goes nowhere else, whatever it is made to ask for.
 fn is_ours(url: &Url) -> bool {
-    matches!((url.scheme(), url.host_str()), ("tauri", Some("localhost")) | ("http" | "https", Some("tauri.localhost")))
-        && url.port().is_none()
+    matches!(
+        (url.scheme(), url.host_str()),
+        ("tauri", Some("localhost")) | ("http" | "https", Some("tauri.localhost"))
+    ) && url.port().is_none()
         && url.username().is_empty()
 }
 
@@ -58,7 +75,8 @@ mod tests {
 
     #[test]
     fn only_the_app_itself_is_shown() {
-        for ours in ["tauri://localhost/", "tauri://localhost/index.html#/agents", "http://tauri.localhost/"] {
+        for ours in ["tauri://localhost/", "tauri://localhost/index.html#/agents", "http://tauri.localhost/"]
+        {
             assert!(is_ours(&Url::parse(ours).unwrap()), "{ours} is the app");
         }
         for foreign in [

@@ -181,6 +181,19 @@ impl Desktop {
         id
     }
 
+    /// The exit code of a program that ends with this desktop; `None` while it runs, -1 if a signal ended it.
+    pub fn exit_code(&mut self, id: u32) -> Option<i32> {
+        let child = self.children.iter_mut().find(|child| child.id() == id).expect("no such program");
+        child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Kills a program before the desktop ends.
+    pub fn end(&mut self, id: u32) {
+        let at = self.children.iter().position(|child| child.id() == id).expect("no such program");
+        let mut child = self.children.remove(at);
+        child.kill().and_then(|()| child.wait()).expect("a program of this desktop cannot be ended");
+    }
+
     /// Waits until a notification with this text was shown.
     pub fn wait_for_notice(&self, text: &str) -> Notice {
         wait_for(&format!("a notification that says {text:?}"), || {
@@ -198,6 +211,25 @@ impl Desktop {
     /// Clicks a notification, as the daemon would report it.
     pub fn click_notice(&self, notice: &Notice, action: &str) {
         notifications::click(&self.connection, notice.id, action);
+    }
+
+    /// Clicks a notification until it had an effect: a program may listen only after it was told the number.
+    pub fn click_notice_until(&self, notice: &Notice, action: &str, had_effect: impl Fn() -> bool) {
+        wait_for("a click on the notification to have an effect", || {
+            if had_effect() {
+                return Some(());
+            }
+            self.click_notice(notice, action);
+            // One click must be enough once it is heard.
+            let clicked = Instant::now();
+            while clicked.elapsed() < Duration::from_secs(2) {
+                if had_effect() {
+                    return Some(());
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            None
+        });
     }
 
     /// Waits for a program's tray icon; the latest if there are several.
