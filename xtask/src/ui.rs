@@ -46,7 +46,9 @@ const OLDEST_NODE: (u32, u32) = (20, 19);
 
 fn require_node() -> Done {
     let (major, minor) = OLDEST_NODE;
-    let remedy = format!("install Node {major}.{minor} or newer with npm (Debian 12's own package is older), then run this again");
+    let remedy = format!(
+        "install Node {major}.{minor} or newer with npm (Debian 12's own package is older), then run this again"
+    );
     match Step::new("node").args(["--version"]).ask() {
         Some(version) if is_recent(&version) => Ok(()),
         Some(version) => Err(Failure::new(format!("Node {version} is too old for the page's tools"), remedy)),
