@@ -1,16 +1,19 @@
-//! The room of the operating system: keychain, hardening, directories, files, processes. The only `unsafe` in the tree.
+//! The operating system's room: hardening, the keychain, directories, peers, processes. Each has a plain interface and,
+//! where tests need one, a fake.
 //!
-//! Must not know credentials, HTTP, or what its bytes mean.
-#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+//! Must not know vaults, agents or HTTP. The only crate where `unsafe` and `cfg(target_os)` may stand.
+#![deny(missing_docs)]
 
 mod dirs;
-mod fs;
+mod files;
 mod harden;
 mod keychain;
+mod peer;
 mod process;
 
-pub use dirs::{Dirs, NoHome};
-pub use fs::atomic_write;
+pub use dirs::{Dirs, DirsError};
+pub use files::atomic_write;
 pub use harden::{forbid_remote_control, harden};
-pub use keychain::{FakeKeychain, Keychain, KeychainError, system_keychain};
-pub use process::{own_uid, process_exists};
+pub use keychain::{FakeKeychain, FakeState, Keychain, KeychainError, system_keychain};
+pub use peer::{Peer, own_uid, peer_credentials};
+pub use process::{ProcessExit, become_program, wait_for_exit};
