@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use claviger_model::{
-    AgentId, AuthScheme, Completion, CredentialId, EventId, Refusal, Release, ServiceId, Timestamp, UsageShape,
+    AgentId, AuthScheme, Completion, CredentialId, EventId, Refusal, Release, ServiceId, Timestamp,
+    UsageShape,
 };
 use claviger_policy::GrantRules;
 use claviger_secret::Material;

@@ -1,0 +1,157 @@
+//! Forward: walks a request through the rooms, sends it to the upstream and passes the answer on as it comes.
+//!
+//! Must not know tokens, rules or material; each is the business of an earlier room. Redirects are passed on and never
+//! followed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use claviger_meter::Meter;
+use claviger_model::{RefusalCode, Timestamp};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use crate::accept::{RawRequest, refused_head};
+use crate::authenticate::AgentRequest;
+use crate::body::{ReplyBody, UpBody};
+use crate::conn::Conn;
+use crate::decide::PermittedRequest;
+use crate::head::REFUSED_METHOD;
+use crate::inject::InjectedRequest;
+use crate::record::{BodyFault, ReleasedRequest, Trail};
+use crate::rescue::Stop;
+use crate::route::{RoutedRequest, is_probe};
+use crate::strip;
+use crate::upstream::{DialError, Lease, Outgoing, SendError};
+
+/// What the rooms up to `inject` make of a request.
+enum Prepared {
+    /// Ready to be recorded and sent.
+    Ready(Box<InjectedRequest>, Timestamp, u64),
+    /// "Is anybody there?" – yes.
+    Probe,
+}
+
+/// Carries one request from its head to the head of its answer.
+pub(crate) async fn handle(conn: Arc<Conn>, request: Request<Incoming>) -> Response<ReplyBody> {
+    let mut trail = Trail::begin(conn, request.method(), request.uri());
+    if request.method().as_str() == REFUSED_METHOD
+        && let Some(violation) = trail.conn.wire.violation()
+    {
+        return trail.refuse_head(&refused_head(violation.fault), &violation);
+    }
+    let (request, now, epoch) = match prepare(&mut trail, request) {
+        Ok(Prepared::Ready(request, now, epoch)) => (request, now, epoch),
+        Ok(Prepared::Probe) => {
+            trail.close();
+            return Response::new(ReplyBody::Empty);
+        }
+        Err(stop) => return trail.refuse(&stop),
+    };
+    let released = match trail.release(*request, now, epoch).await {
+        Ok(released) => released,
+        Err(stop) => return trail.refuse(&stop),
+    };
+    match forward(&mut trail, released).await {
+        Ok((answer, meter, lease)) => {
+            let (head, body) = answer.into_parts();
+            Response::from_parts(head, ReplyBody::stream(body, trail, meter, lease))
+        }
+        Err(stop) => trail.refuse(&stop),
+    }
+}
+
+/// Everything that takes no waiting: the rooms from `accept` to `inject`.
+fn prepare(trail: &mut Trail, request: Request<Incoming>) -> Result<Prepared, Stop> {
+    let conn = trail.conn.clone();
+    let shared = &conn.shared;
+    let raw = RawRequest::receive(&conn, request)?;
+    // Before the snapshot: if the vault is locked from here on, the epoch says so.
+    let epoch = shared.epoch.load(Ordering::Acquire);
+    let snapshot = shared.snapshot.load();
+    let snapshot =
+        snapshot.as_deref().ok_or_else(|| Stop::new(RefusalCode::VaultLocked, "the vault is locked"))?;
+    if is_probe(&raw, snapshot) {
+        return Ok(Prepared::Probe);
+    }
+    let now = shared.ports.world.now();
+    let asked = AgentRequest::authenticate(raw, snapshot, &shared.ports, now, trail)?;
+    let routed = RoutedRequest::route(asked, snapshot, trail)?;
+    let permitted = PermittedRequest::decide(routed, now)?;
+    let injected = InjectedRequest::inject(permitted, &*shared.ports.material)?;
+    Ok(Prepared::Ready(Box::new(injected), now, epoch))
+}
+
+type Answer = (Response<Incoming>, Option<Meter>, Option<Lease>);
+
+/// Sends a released request and takes the head of the answer.
+async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer, Stop> {
+    let ReleasedRequest { request, flow } = released;
+    let InjectedRequest { method, headers, target, body, agent: _, route } = request;
+    let conn = trail.conn.clone();
+    let shared = &conn.shared;
+    let body = UpBody::new(body, flow.clone(), conn.wire.clone(), shared.config.max_body_bytes);
+    let mut outgoing = Outgoing { method, target, headers, body };
+    let origin = shared.pool.origin(&route.service).map_err(refused_dial)?;
+    let limit = shared.config.upstream_head_timeout;
+    let mut is_second = false;
+    let (mut answer, lease) = loop {
+        let pooled = if is_second { None } else { origin.pooled().await };
+        let is_pooled = pooled.is_some();
+        let line = match pooled {
+            Some(line) => line,
+            None => shared.pool.dial(&origin, shared).await.map_err(refused_dial)?,
+        };
+        // Dialling takes time in which the grant may have ended.
+        if conn.must_be_cut() {
+            return Err(Stop::new(RefusalCode::GrantMissing, "the grant ended before the request was sent"));
+        }
+        match tokio::time::timeout(limit, line.send(outgoing, &origin, shared, &flow)).await {
+            Ok(Ok(answered)) => break answered,
+            Ok(Err(SendError { unsent: Some(unsent), .. })) if is_pooled && !is_second => {
+                // The pooled connection had died before a byte of this request was sent.
+                outgoing = *unsent;
+                is_second = true;
+            }
+            Ok(Err(failed)) => return Err(send_failed(&failed.error, flow.fault())),
+            Err(_) => return Err(Stop::new(RefusalCode::UpstreamTimeout, "no answer within the time limit")),
+        }
+    };
+    conn.wire.progress();
+    trail.answered(answer.status().as_u16());
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Stop::new(RefusalCode::ResponseBlocked, "the upstream switched protocols unasked"));
+    }
+    strip::answer(answer.headers_mut());
+    *answer.version_mut() = http::Version::HTTP_11;
+    let meter = route.service.usage.and_then(|shape| {
+        // Only plain text can be read in passing; it was asked for.
+        let is_plain = answer.headers().get(CONTENT_ENCODING).is_none_or(|coding| coding == "identity");
+        let kind = answer.headers().get(CONTENT_TYPE)?.to_str().ok()?;
+        let meter = Meter::new(shape, kind);
+        (is_plain && meter.is_reading()).then_some(meter)
+    });
+    Ok((answer, meter, lease))
+}
+
+fn refused_dial(error: DialError) -> Stop {
+    match error {
+        DialError::Refused(why) => Stop::new(RefusalCode::UpstreamRefused, why),
+        DialError::Unreachable(why) => Stop::new(RefusalCode::UpstreamUnreachable, why),
+    }
+}
+
+fn send_failed(error: &hyper::Error, fault: Option<BodyFault>) -> Stop {
+    match fault {
+        Some(BodyFault::TooLarge) => Stop::new(RefusalCode::TooLarge, "the body is above the limit"),
+        Some(BodyFault::Malformed) => Stop::malformed("the body is not well formed"),
+        Some(BodyFault::Gone) => Stop::malformed("the body ended early"),
+        None if error.is_parse() => Stop::new(RefusalCode::ResponseBlocked, "the answer is no HTTP"),
+        None if error.is_timeout() => Stop::new(RefusalCode::UpstreamTimeout, "the upstream fell silent"),
+        None => Stop::new(
+            RefusalCode::UpstreamUnreachable,
+            "the upstream closed the connection without an answer",
+        ),
+    }
+}
