@@ -1,190 +1,160 @@
-//! The system keychain behind a small trait: store, load, remove, each bounded in time.
+//! The operating system's keychain: small secrets by name, with failures that are told apart.
 //!
-//! Must not know what is stored. Its errors are told apart, because "not there" and "locked" must never be confused:
-//! only the former may lead to a new secret.
+//! Must not know what the secrets are for. Whether something is *absent* or the keychain is merely locked decides whether
+//! a new secret may be made, so nothing here ever turns the one into the other.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claviger_secret::Secret;
 
-/// The name under which all entries are filed.
-const SERVICE: &str = "dev.claviger";
-/// A keychain may wait for its own prompt; nobody waits longer for it than this.
-const PATIENCE: Duration = Duration::from_secs(5);
+#[cfg(target_os = "linux")]
+#[path = "keychain/secret_service.rs"]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "keychain/unavailable.rs"]
+mod system;
+
+/// Keeps small secrets by name.
+pub trait Keychain: Send + Sync + 'static {
+    /// Reads an entry. May make the keychain ask the user to unlock it.
+    fn load(&self, name: &str) -> Result<Secret, KeychainError>;
+
+    /// Writes an entry, replacing what was there.
+    fn store(&self, name: &str, secret: &Secret) -> Result<(), KeychainError>;
+
+    /// Removes an entry.
+    fn remove(&self, name: &str) -> Result<(), KeychainError>;
+
+    /// Whether the entry could be read, without making the keychain ask the user anything.
+    fn look(&self, name: &str) -> Result<(), KeychainError>;
+}
 
 /// Why the keychain did not do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum KeychainError {
-    /// It answers, and there is no such entry.
+    /// It answers, is open, and has no such entry.
     #[error("the keychain has no such entry")]
     Absent,
-    /// It is there and locked.
+    /// It is locked, and the user did not unlock it.
     #[error("the keychain is locked")]
     Locked,
-    /// No keychain answers on this machine.
+    /// There is none, or it fails.
     #[error("no keychain answers")]
     Unavailable,
-    /// It did not answer in time.
-    #[error("the keychain did not answer in time")]
+    /// It did not answer in time; it may be waiting for the user.
+    #[error("the keychain does not answer")]
     TimedOut,
-    /// The entry is there and is not what was stored.
-    #[error("the keychain's entry is damaged or not the only one")]
-    Damaged,
 }
 
-/// A place for a few small secrets, guarded by the user's session.
-pub trait Keychain: Send + Sync + 'static {
-    /// Stores, replacing what was there.
-    fn store(&self, entry: &str, secret: &Secret) -> Result<(), KeychainError>;
-    /// Loads.
-    fn load(&self, entry: &str) -> Result<Secret, KeychainError>;
-    /// Removes; removing what is not there is fine.
-    fn remove(&self, entry: &str) -> Result<(), KeychainError>;
-}
-
-/// The keychain of this platform. Without one, every call says [`KeychainError::Unavailable`].
+/// The keychain of this machine. Nothing is asked of it before the first call.
 pub fn system_keychain() -> Arc<dyn Keychain> {
-    Arc::new(SystemKeychain)
+    Arc::new(system::SystemKeychain::new())
 }
 
-/// Secret Service on Linux. A connection is made per call: calls are rare, and the service may come and go.
-struct SystemKeychain;
-
-// === impl SystemKeychain ===
-
-impl Keychain for SystemKeychain {
-    fn store(&self, entry: &str, secret: &Secret) -> Result<(), KeychainError> {
-        // KDE Wallet stores text only, so bytes go in as base64.
-        // EXPOSE: handed to the keychain, whose purpose it is to keep it.
-        let text = zeroize::Zeroizing::new(base64::Engine::encode(
-            &base64::prelude::BASE64_STANDARD,
-            secret.expose(),
-        ));
-        bounded(entry, move |entry| entry.set_password(&text))
-    }
-
-    fn load(&self, entry: &str) -> Result<Secret, KeychainError> {
-        let text = zeroize::Zeroizing::new(bounded(entry, |entry| entry.get_password())?);
-        let bytes = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text.as_bytes());
-        bytes.map(Secret::from).map_err(|_| KeychainError::Damaged)
-    }
-
-    fn remove(&self, entry: &str) -> Result<(), KeychainError> {
-        match bounded(entry, |entry| entry.delete_credential()) {
-            Err(KeychainError::Absent) => Ok(()),
-            other => other,
-        }
-    }
-}
-
-/// Runs one call on a thread of its own. A call that never returns costs that thread, nothing else.
-fn bounded<R: Send + 'static>(
-    entry: &str,
-    call: impl FnOnce(&keyring_core::Entry) -> keyring_core::Result<R> + Send + 'static,
-) -> Result<R, KeychainError> {
-    let entry = entry.to_owned();
-    let (answer, wait) = mpsc::channel();
-    let started = std::thread::Builder::new().name("keychain".into()).spawn(move || {
-        let _ = answer.send(open(&entry).and_then(|entry| call(&entry)));
-    });
-    if started.is_err() {
-        return Err(KeychainError::Unavailable);
-    }
-    match wait.recv_timeout(PATIENCE) {
-        Ok(answered) => answered.map_err(|why| in_our_words(&why)),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(KeychainError::TimedOut),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(KeychainError::Unavailable),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn open(entry: &str) -> keyring_core::Result<keyring_core::Entry> {
-    use keyring_core::api::CredentialStoreApi;
-    // Without a session bus the library would try to start one.
-    if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none() && std::env::var_os("XDG_RUNTIME_DIR").is_none()
-    {
-        return Err(keyring_core::Error::NoDefaultStore);
-    }
-    let store = zbus_secret_service_keyring_store::Store::new()?;
-    let label = format!("Claviger ({entry})");
-    store.build(SERVICE, entry, Some(&HashMap::from([("label", label.as_str())])))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn open(_entry: &str) -> keyring_core::Result<keyring_core::Entry> {
-    Err(keyring_core::Error::NoDefaultStore)
-}
-
-fn in_our_words(why: &keyring_core::Error) -> KeychainError {
-    use keyring_core::Error as E;
-    match why {
-        E::NoEntry => KeychainError::Absent,
-        E::NoStorageAccess(_) => KeychainError::Locked,
-        E::BadEncoding(_) | E::BadDataFormat(..) | E::Ambiguous(_) => KeychainError::Damaged,
-        _ => KeychainError::Unavailable,
-    }
-}
-
-/// A keychain in memory, for tests: it can be put into every bad state.
-#[derive(Default)]
+/// A keychain in memory that can be put into every bad state.
+#[derive(Debug, Default)]
 pub struct FakeKeychain {
     entries: Mutex<HashMap<String, Secret>>,
-    broken: Mutex<Option<KeychainError>>,
+    state: Mutex<FakeState>,
+}
+
+/// How a [`FakeKeychain`] behaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FakeState {
+    /// As it should.
+    #[default]
+    Working,
+    /// Locked.
+    Locked,
+    /// As if there were none.
+    Unavailable,
+    /// Never answers.
+    Silent,
+    /// Reads, but takes nothing.
+    ReadOnly,
 }
 
 // === impl FakeKeychain ===
 
 impl FakeKeychain {
-    /// Every call fails like this from now on; `None` heals it.
-    pub fn fail_with(&self, why: Option<KeychainError>) {
-        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    /// Makes it behave so from now on.
+    pub fn set_state(&self, state: FakeState) {
+        *locked(&self.state) = state;
     }
 
-    /// Forgets everything, as a new login or another backend would.
-    pub fn forget(&self) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// The names of all entries, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = locked(&self.entries).keys().cloned().collect();
+        names.sort();
+        names
     }
 
-    /// How many entries it holds.
-    pub fn len(&self) -> usize {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    /// Whether it holds nothing.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn check(&self) -> Result<(), KeychainError> {
-        match *self.broken.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(why) => Err(why),
-            None => Ok(()),
+    fn check(&self, writing: bool) -> Result<(), KeychainError> {
+        match *locked(&self.state) {
+            FakeState::Working => Ok(()),
+            FakeState::ReadOnly if !writing => Ok(()),
+            FakeState::Locked => Err(KeychainError::Locked),
+            FakeState::Unavailable | FakeState::ReadOnly => Err(KeychainError::Unavailable),
+            FakeState::Silent => Err(KeychainError::TimedOut),
         }
     }
 }
 
 impl Keychain for FakeKeychain {
-    fn store(&self, entry: &str, secret: &Secret) -> Result<(), KeychainError> {
-        self.check()?;
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(entry.to_owned(), secret.duplicate());
+    fn load(&self, name: &str) -> Result<Secret, KeychainError> {
+        self.check(false)?;
+        locked(&self.entries).get(name).map(Secret::duplicate).ok_or(KeychainError::Absent)
+    }
+
+    fn store(&self, name: &str, secret: &Secret) -> Result<(), KeychainError> {
+        self.check(true)?;
+        locked(&self.entries).insert(name.to_owned(), secret.duplicate());
         Ok(())
     }
 
-    fn load(&self, entry: &str) -> Result<Secret, KeychainError> {
-        self.check()?;
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(entry).map(Secret::duplicate).ok_or(KeychainError::Absent)
+    fn remove(&self, name: &str) -> Result<(), KeychainError> {
+        self.check(true)?;
+        locked(&self.entries).remove(name).map(drop).ok_or(KeychainError::Absent)
     }
 
-    fn remove(&self, entry: &str) -> Result<(), KeychainError> {
-        self.check()?;
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(entry);
-        Ok(())
+    fn look(&self, name: &str) -> Result<(), KeychainError> {
+        self.load(name).map(drop)
+    }
+}
+
+/// A poisoned lock here guards plain values that are whole at every step.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_fake_keeps_and_fails_as_told() {
+        let keychain = FakeKeychain::default();
+        let secret = Secret::from(vec![7; 32]);
+        assert_eq!(keychain.load("a"), Err(KeychainError::Absent), "nothing is there at first");
+        keychain.store("a", &secret).unwrap();
+        assert_eq!(keychain.load("a").unwrap(), secret, "what was stored is read");
+        for (state, error) in [
+            (FakeState::Locked, KeychainError::Locked),
+            (FakeState::Unavailable, KeychainError::Unavailable),
+            (FakeState::Silent, KeychainError::TimedOut),
+        ] {
+            keychain.set_state(state);
+            assert_eq!(keychain.load("a"), Err(error), "{state:?} when reading");
+            assert_eq!(keychain.load("b"), Err(error), "{state:?} must not look like absence");
+            assert_eq!(keychain.store("a", &secret), Err(error), "{state:?} when writing");
+        }
+        keychain.set_state(FakeState::ReadOnly);
+        assert_eq!(keychain.look("a"), Ok(()), "reading works");
+        assert_eq!(keychain.store("a", &secret), Err(KeychainError::Unavailable), "writing does not");
+        keychain.set_state(FakeState::Working);
+        keychain.remove("a").unwrap();
+        assert_eq!(keychain.remove("a"), Err(KeychainError::Absent), "it is gone");
     }
 }

@@ -61,6 +61,12 @@ impl Unlocked {
         self.held.header.needs_device_secret()
     }
 
+    /// Whether this password, with this device secret, opens the vault. Takes as long as unlocking.
+    pub fn password_is(&self, passphrase: &Passphrase, device: Option<&DeviceSecret>) -> bool {
+        let header = &self.held.header;
+        header.password_slot().is_some_and(|slot| slot::open_by_password(header, slot, passphrase, device).is_ok())
+    }
+
     /// X25519 public key to which records are sealed while the vault is locked.
     pub fn locked_record_key(&self) -> [u8; 32] {
         self.held.header.record_key
