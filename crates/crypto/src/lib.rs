@@ -28,7 +28,7 @@ pub use aead::{AeadKey, SEALED_OVERHEAD, sealed_nonce, sealed_tag};
 pub use derive::{Label, derive_secret};
 pub use digest::{MacKey, MacStream, sha256, sha256_of};
 pub use kdf::{Kdf, KdfOutOfBounds, derive_from_passphrase};
-pub use random::{random_secret, random_bytes, random_id};
+pub use random::{make_secret, random_bytes, random_id};
 pub use recovery::{NotARecoveryKey, RecoverySeed, make_recovery_key, parse_recovery_key};
 pub use sealed_box::{BoxSecret, seal_to};
 

@@ -15,7 +15,7 @@ pub fn random_id() -> [u8; 16] {
 }
 
 /// `len` random bytes as a secret.
-pub fn random_secret(len: usize) -> Secret {
+pub fn make_secret(len: usize) -> Secret {
     Secret::filled_by(len, fill)
 }
 

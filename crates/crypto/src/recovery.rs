@@ -33,7 +33,7 @@ pub enum NotARecoveryKey {
 
 /// A fresh recovery key as text, and its seed.
 pub fn make_recovery_key() -> (RecoveryKey, RecoverySeed) {
-    let seed = RecoverySeed(random::random_secret(20));
+    let seed = RecoverySeed(random::make_secret(20));
     (write(&seed), seed)
 }
 

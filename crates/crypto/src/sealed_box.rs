@@ -14,7 +14,7 @@ pub struct BoxSecret(StaticSecret);
 
 /// Seals `content` so that only the holder of the secret half can open it.
 pub fn seal_to(public: &[u8; 32], aad: &Aad, content: &[u8]) -> Result<Vec<u8>, CannotOpen> {
-    let ephemeral = BoxSecret::from_secret(&random::random_secret(32))?;
+    let ephemeral = BoxSecret::from_secret(&random::make_secret(32))?;
     let key = agree(&ephemeral, public, &ephemeral.public(), public)?;
     let mut sealed = ephemeral.public().to_vec();
     sealed.extend_from_slice(&key.seal(aad, content));
@@ -88,12 +88,12 @@ mod tests {
 
     #[test]
     fn only_the_secret_half_opens() {
-        let secret = BoxSecret::from_secret(&random::random_secret(32)).unwrap();
+        let secret = BoxSecret::from_secret(&random::make_secret(32)).unwrap();
         let aad = Aad::new("t").number(1);
         let sealed = seal_to(&secret.public(), &aad, b"record").unwrap();
         assert_eq!(secret.open(&aad, &sealed), Ok(Secret::from(b"record".to_vec())), "the right key opens");
         assert!(secret.open(&Aad::new("t").number(2), &sealed).is_err(), "another AAD was accepted");
-        let other = BoxSecret::from_secret(&random::random_secret(32)).unwrap();
+        let other = BoxSecret::from_secret(&random::make_secret(32)).unwrap();
         assert!(other.open(&aad, &sealed).is_err(), "another key was accepted");
         for at in 0..sealed.len() {
             let mut bad = sealed.clone();
@@ -109,7 +109,7 @@ mod tests {
             Err(CannotOpen),
             "sealed to a key that everybody has"
         );
-        let secret = BoxSecret::from_secret(&random::random_secret(32)).unwrap();
+        let secret = BoxSecret::from_secret(&random::make_secret(32)).unwrap();
         assert!(secret.open(&Aad::new("t"), &[0; 60]).is_err(), "opened from a key that everybody has");
     }
 }

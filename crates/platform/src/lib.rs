@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod dirs;
+mod display;
 mod files;
 mod harden;
 mod keychain;

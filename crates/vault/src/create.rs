@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use claviger_crypto::{Kdf, make_recovery_key, random_secret, random_id};
+use claviger_crypto::{Kdf, make_recovery_key, make_secret, random_id};
 use claviger_model::{Timestamp, VaultId};
 use claviger_secret::{DeviceSecret, Passphrase, RecoveryKey};
 
@@ -60,7 +60,7 @@ impl Vault {
                 fs::remove_file(&left).map_err(CreateError::Io)?;
             }
         }
-        let root = random_secret(32);
+        let root = make_secret(32);
         let (recovery, seed) = make_recovery_key();
         let unsealable = |_| CreateError::Io(io::Error::other("the keys could not be made"));
         let vault = VaultId::from_bytes(random_id());

@@ -64,7 +64,9 @@ impl Unlocked {
     /// Whether this password, with this device secret, opens the vault. Takes as long as unlocking.
     pub fn password_is(&self, passphrase: &Passphrase, device: Option<&DeviceSecret>) -> bool {
         let header = &self.held.header;
-        header.password_slot().is_some_and(|slot| slot::open_by_password(header, slot, passphrase, device).is_ok())
+        header
+            .password_slot()
+            .is_some_and(|slot| slot::open_by_password(header, slot, passphrase, device).is_ok())
     }
 
     /// X25519 public key to which records are sealed while the vault is locked.
