@@ -36,13 +36,20 @@ fn main() -> ExitCode {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
         .with_writer(std::io::stderr)
         .init();
-    match run() {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!("the window could not be opened: {error}");
-            ExitCode::FAILURE
-        }
+    if claviger_platform::display_is_missing() {
+        return fail("there is no display to open a window on", "`claviger serve` runs without one, `claviger demo` shows how");
     }
+    run().unwrap_or_else(|error| fail(&format!("the window could not be opened: {error}"), ""))
+}
+
+/// Says what happened where there is no window to say it in.
+#[expect(clippy::print_stderr, reason = "the last resort")]
+fn fail(message: &str, hint: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    if !hint.is_empty() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(claviger_api::schema::Code::Unavailable.exit())
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {

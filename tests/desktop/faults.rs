@@ -1,7 +1,7 @@
 //! When something is missing or in the way, the window says what and what to do, loses nothing, and goes on by itself
 //! once the cause is gone.
 
-use crate::app::{App, CLI};
+use crate::app::{App, CLI, DESKTOP};
 use claviger_testkit::desktop::{Desktop, Parts, wait_for};
 use claviger_testkit::home::finish;
 use serde_json::{Value, json};
@@ -82,6 +82,18 @@ fn without_tray_notifications_and_keychain_everything_else_works() {
     let opened =
         app.call("mutate", "vault.unlock", json!({ "password": PASSWORD })).expect("it cannot be opened");
     assert_eq!(opened["vault"], "unlocked", "the password alone does not open it: {opened}");
+}
+
+#[test]
+fn without_a_display_it_says_so_and_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(DESKTOP);
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env("HOME", home.path());
+    let ran = finish(command, "");
+    assert_eq!(ran.code, 7, "the exit code of the contract: {}", ran.stderr);
+    assert!(ran.stderr.contains("no display"), "it does not say what is missing: {}", ran.stderr);
+    assert!(ran.stderr.contains("claviger serve"), "it does not say what to do: {}", ran.stderr);
+    assert!(!ran.stderr.contains("panicked"), "it broke off: {}", ran.stderr);
 }
 
 fn cli(desktop: &Desktop, arguments: &[&str]) -> Value {

@@ -15,7 +15,7 @@ fn the_tray_locks_pauses_and_quits() {
     let tray = desktop.wait_for_tray();
     wait_for("a menu without a vault", || labels(&tray).contains(&"No vault yet".to_owned()).then_some(()));
     assert!(!tray.offers("Lock now"), "there is nothing to lock yet: {:?}", tray.entries());
-    let locked_icon = tray.icon();
+    let without_vault = picture(&tray);
 
     let made = cli(&desktop, &["init", "--password-stdin"], PASSWORD);
     assert_eq!(made["vault"], "unlocked", "no vault was made: {made}");
@@ -25,18 +25,23 @@ fn the_tray_locks_pauses_and_quits() {
         "the first line says how it stands: {:?}",
         labels(&tray)
     );
-    assert_ne!(tray.icon(), locked_icon, "an unlocked vault has an icon of its own");
+    let unlocked = picture(&tray);
+    assert_ne!(unlocked, without_vault, "an unlocked vault has an icon of its own");
 
     tray.click("Pause all agents");
     wait_for("the way back in the menu", || tray.offers("Resume all agents").then_some(()));
     assert!(labels(&tray)[0].starts_with("Paused"), "the first line says how it stands: {:?}", labels(&tray));
+    assert_ne!(picture(&tray), unlocked, "paused agents have an icon of their own");
     tray.click("Resume all agents");
     wait_for("the way there in the menu", || tray.offers("Pause all agents").then_some(()));
 
     let proxy = proxy(&desktop);
+    close_window(&desktop);
     tray.click("Lock now");
     wait_for("a locked vault", || (cli(&desktop, &["status"], "")["vault"] == "locked").then_some(()));
     wait_for("the menu of a locked vault", || (!tray.offers("Lock now")).then_some(()));
+    assert_eq!(picture(&tray), without_vault, "a locked vault looks like none");
+    desktop.wait_for_notice("The vault is locked");
 
     tray.click("Quit and stop the proxy");
     let code = wait_for("the app to end", || desktop.exit_code(app));
@@ -53,10 +58,7 @@ fn closing_the_window_keeps_tray_and_proxy_and_gives_the_page_back() {
     wait_for("the page's process", || (!web_processes(app).is_empty()).then_some(()));
     let before = memory(app);
 
-    for window in desktop.windows("Claviger") {
-        window.close();
-    }
-    wait_for("the window to go", || desktop.windows("Claviger").is_empty().then_some(()));
+    close_window(&desktop);
     let note = desktop.wait_for_notice("keeps running");
     wait_for("the page's process to end", || web_processes(app).is_empty().then_some(()));
     println!("memory with the window {before} MiB, without {} MiB", memory(app));
@@ -69,18 +71,12 @@ fn closing_the_window_keeps_tray_and_proxy_and_gives_the_page_back() {
     wait_for("the new page's first call", || (calls(&desktop, "vault.status") > asked).then_some(()));
 
     // So does the tray.
-    for window in desktop.windows("Claviger") {
-        window.close();
-    }
-    wait_for("the window to go", || desktop.windows("Claviger").is_empty().then_some(()));
+    close_window(&desktop);
     desktop.wait_for_tray().click("Open Claviger");
     wait_for("the window to come back", || (!desktop.windows("Claviger").is_empty()).then_some(()));
 
     // So does a second start, which ends at once and leaves one app.
-    for window in desktop.windows("Claviger") {
-        window.close();
-    }
-    wait_for("the window to go", || desktop.windows("Claviger").is_empty().then_some(()));
+    close_window(&desktop);
     let mut second = Command::new(DESKTOP);
     desktop.env(&mut second);
     let second = finish(second, "");
@@ -97,6 +93,18 @@ fn started() -> (Desktop, u32) {
     wait_for("the window", || (!desktop.windows("Claviger").is_empty()).then_some(()));
     wait_for("the engine", || (cli(&desktop, &["status"], "")["engine"] == "running").then_some(()));
     (desktop, app)
+}
+
+/// Closes the window as its user would.
+fn close_window(desktop: &Desktop) {
+    for window in desktop.windows("Claviger") {
+        window.close();
+    }
+    wait_for("the window to go", || desktop.windows("Claviger").is_empty().then_some(()));
+}
+
+fn picture(tray: &Tray) -> Vec<u8> {
+    wait_for("the tray's icon", || Some(tray.picture()).filter(|picture| !picture.is_empty()))
 }
 
 fn cli(desktop: &Desktop, arguments: &[&str], input: &str) -> Value {

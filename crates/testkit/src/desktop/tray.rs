@@ -90,10 +90,12 @@ impl Tray {
         Self { connection: connection.clone(), item }
     }
 
-    /// The file that the icon is drawn from.
-    pub fn icon(&self) -> String {
+    /// The icon as a PNG; empty while it is being changed.
+    pub fn picture(&self) -> Vec<u8> {
         let item = self.proxy(&self.item.path, "org.kde.StatusNotifierItem");
-        item.get_property("IconName").unwrap_or_else(|error| panic!("the tray icon has no picture: {error}"))
+        let file: String =
+            item.get_property("IconName").unwrap_or_else(|error| panic!("the tray icon has no picture: {error}"));
+        std::fs::read(file).unwrap_or_default()
     }
 
     /// The menu's top entries.
