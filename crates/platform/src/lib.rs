@@ -13,6 +13,7 @@ mod peer;
 mod process;
 
 pub use dirs::{Dirs, DirsError};
+pub use display::display_is_missing;
 pub use files::atomic_write;
 pub use harden::{forbid_remote_control, harden};
 pub use keychain::{FakeKeychain, FakeState, Keychain, KeychainError, system_keychain};
