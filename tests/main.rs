@@ -4,3 +4,12 @@
 
 /// The tree keeps its own rules: who may depend on whom, where secrets and `unsafe` may stand, how files begin.
 mod tidy;
+
+/// The command line's words, one case a file: what it says and how it exits.
+mod cli;
+/// The product's jobs from end to end.
+mod journeys;
+/// After a whole run no secret is in any file, log, process or, once locked, in memory.
+mod leaks;
+/// Every way in which a request must be refused: the code, the record, and no connection to the upstream.
+mod refusals;

@@ -1,0 +1,56 @@
+//! The one place that touches the session with the engine: remote over the control socket when one runs, else an
+//! engine of our own over the locked vault. Must not know commands or output.
+
+use std::path::PathBuf;
+
+use claviger_api::schema::{ApiError, Code, Verb};
+use claviger_api::{Followed, Ready, ServeOptions, Session};
+use claviger_platform::Dirs;
+use claviger_secret::Passphrase;
+use serde_json::Value;
+
+pub(crate) struct Link(Session);
+
+// === impl Link ===
+
+impl Link {
+    pub(crate) async fn open(dirs: &Dirs) -> Result<Self, ApiError> {
+        Session::connect(dirs).await.map(Self)
+    }
+
+    /// Whether an engine runs in another process.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.0.is_remote()
+    }
+
+    pub(crate) async fn call(&mut self, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {
+        self.0.call(verb, name, params).await
+    }
+
+    /// New entries of the record as they come; needs a running engine.
+    pub(crate) async fn follow(self, params: Value) -> Result<Followed, ApiError> {
+        self.0.follow(params).await
+    }
+
+    /// Locks the vault again if this process opened it.
+    pub(crate) async fn close(self) -> Result<(), ApiError> {
+        self.0.close().await
+    }
+}
+
+/// Where everything of this Claviger lies.
+pub(crate) fn dirs(home: Option<PathBuf>) -> Result<Dirs, ApiError> {
+    Dirs::find(home.as_deref())
+        .map_err(|why| ApiError::new(Code::Unavailable, why.to_string(), "give a directory with --home DIR"))
+}
+
+/// The headless engine in the foreground, until it is told to end.
+pub(crate) async fn serve(
+    dirs: &Dirs,
+    port: Option<u16>,
+    password: Option<Passphrase>,
+    parent_pid: Option<u32>,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), ApiError> {
+    claviger_api::serve(ServeOptions { dirs: dirs.clone(), port, password, parent_pid }, ready).await
+}
