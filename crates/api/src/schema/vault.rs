@@ -73,8 +73,10 @@ pub struct ProxyView {
     /// Address for `HTTPS_PROXY`; `None` while no proxy listens.
     pub forward: Option<String>,
     /// Median microseconds that Claviger added to a request in the last hour.
+    #[cfg_attr(test, ts(type = "number | null"))]
     pub added_p50_us: Option<u64>,
     /// The same, 99th percentile.
+    #[cfg_attr(test, ts(type = "number | null"))]
     pub added_p99_us: Option<u64>,
 }
 

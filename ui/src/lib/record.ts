@@ -1,0 +1,100 @@
+/** A record entry in words. Pure. */
+import { visible } from './safe';
+
+interface Entry {
+  result: string;
+  code: string | null;
+  reason: string | null;
+  status: number | null;
+  agent: string | null;
+  credential: string | null;
+  service: string | null;
+}
+
+export type Tone = 'ok' | 'warn' | 'danger' | 'quiet';
+
+const CODES: Record<string, string> = {
+  unauthenticated: 'Token not accepted',
+  vault_locked: 'Vault was locked',
+  grant_missing: 'No grant',
+  policy_denied: 'Against its rules',
+  approval_denied: 'You said no',
+  approval_timeout: 'Nobody answered',
+  rate_limited: 'Too many requests',
+  budget_exhausted: 'Budget is used up',
+  credential_expired: 'Credential expired',
+  credential_frozen: 'Credential frozen',
+  audit_unavailable: 'Could not be recorded',
+  request_malformed: 'Malformed request',
+  too_large: 'Too large',
+  upstream_refused: 'Address not allowed',
+  upstream_unreachable: 'Service not reachable',
+  upstream_timeout: 'Service too slow',
+  response_blocked: 'Answer held back',
+  agent_gone: 'Agent hung up',
+  cut: 'Cut off',
+  unknown: 'End not known',
+};
+
+const ACTS: Record<string, string> = {
+  'vault.create': 'Vault created',
+  'vault.unlock': 'Vault unlocked',
+  'vault.lock': 'Vault locked',
+  'vault.change_password': 'Password changed',
+  'vault.renew_recovery': 'Recovery key renewed',
+  'service.add': 'Service added',
+  'service.remove': 'Service removed',
+  'credential.add': 'Credential added',
+  'credential.rotate': 'Credential rotated',
+  'credential.revoke': 'Credential revoked',
+  'credential.freeze': 'Credential frozen',
+  'credential.unfreeze': 'Credential unfrozen',
+  'credential.remove': 'Credential removed',
+  'agent.add': 'Agent added',
+  'agent.renew': 'Token renewed',
+  'agent.revoke': 'Agent revoked',
+  'agent.pause': 'Agent paused',
+  'agent.resume': 'Agent resumed',
+  'agent.pause_all': 'All agents paused',
+  'agent.resume_all': 'All agents resumed',
+  'agent.remove': 'Agent removed',
+  'grant.add': 'Grant added',
+  'grant.set': 'Grant changed',
+  'grant.remove': 'Grant removed',
+  'settings.set': 'Settings changed',
+};
+
+export function codeWords(code: string | null): string {
+  if (code === null) return '';
+  return CODES[code] ?? ACTS[code] ?? visible(code.replaceAll('_', ' '));
+}
+
+/** The one word that stands in the result column, with its tone. */
+export function outcome(entry: Entry): { word: string; tone: Tone } {
+  switch (entry.result) {
+    case 'done':
+      if ((entry.status ?? 0) >= 500) return { word: String(entry.status), tone: 'danger' };
+      if ((entry.status ?? 0) >= 400) return { word: String(entry.status), tone: 'warn' };
+      return { word: String(entry.status ?? 'Done'), tone: 'ok' };
+    case 'error':
+      return { word: 'Failed', tone: 'danger' };
+    case 'refused':
+      return { word: 'Refused', tone: 'warn' };
+    case 'open':
+      return { word: 'Running', tone: 'quiet' };
+    default:
+      return { word: 'You', tone: 'quiet' };
+  }
+}
+
+/** Shares of the whole, for the bar of the timing split. */
+export function timing(entry: { own_ms: number | null; head_ms: number | null; total_ms: number | null }): { label: string; ms: number }[] {
+  const { own_ms: own, head_ms: head, total_ms: total } = entry;
+  if (own === null || total === null) return [];
+  const parts = [{ label: 'In Claviger', ms: own }];
+  if (head !== null) {
+    parts.push({ label: 'Waiting for the service', ms: Math.max(0, head - own) });
+    parts.push({ label: 'Receiving the answer', ms: Math.max(0, total - head) });
+  } else if (total > own) parts.push({ label: 'Service', ms: total - own });
+  return parts;
+}
