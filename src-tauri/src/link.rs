@@ -30,6 +30,11 @@ impl Link {
         Arc::new(Self { dirs, started: Box::new(started), state: Mutex::new(State::NotStarted) })
     }
 
+    /// Where this installation's files lie.
+    pub(crate) fn dirs(&self) -> &Dirs {
+        &self.dirs
+    }
+
     /// Starts the engine.
     pub(crate) async fn start(&self) -> Result<(), ApiError> {
         self.host().await.map(drop)

@@ -17,6 +17,7 @@ mod windows;
 use crate::link::Link;
 use claviger_api::schema::Tag;
 use claviger_platform::Dirs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
@@ -53,10 +54,15 @@ fn fail(message: &str, hint: &str) -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let dirs = Dirs::find(None)?;
+    let dirs = Dirs::from_env()?;
     let app = tauri::Builder::default()
         // The first plugin, so that a second start ends before it touches anything.
-        .plugin(tauri_plugin_single_instance::init(|app, _arguments, _directory| windows::open(app)))
+        .plugin(
+            tauri_plugin_single_instance::Builder::new()
+                .dbus_id(instance(&dirs))
+                .callback(|app, _arguments, _directory| windows::open(app))
+                .build(),
+        )
         .manage(notify::Notifier::start())
         .invoke_handler(tauri::generate_handler![ipc::query, ipc::mutate, ipc::decide])
         .setup(move |app| {
@@ -78,6 +84,14 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
         })
         .build(tauri::generate_context!())?;
     Ok(ExitCode::from(u8::try_from(app.run_return(on_event)).unwrap_or(1)))
+}
+
+/// The name by which a second start finds the first: one for each installation, so that a start with another
+/// `CLAVIGER_HOME` does not end up in this one's window.
+fn instance(dirs: &Dirs) -> String {
+    let mut hasher = DefaultHasher::new();
+    dirs.data_dir().hash(&mut hasher);
+    format!("dev.claviger.desktop.i{:016x}", hasher.finish())
 }
 
 fn on_event(app: &AppHandle, event: RunEvent) {

@@ -3,6 +3,8 @@
 //! Must not know what the page shows.
 
 use crate::events;
+use crate::link::Link;
+use std::sync::Arc;
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
@@ -51,6 +53,8 @@ fn make(app: &AppHandle, view: Option<&str>) -> tauri::Result<()> {
         config.url = WebviewUrl::App(format!("index.html#/{view}").into());
     }
     WebviewWindowBuilder::from_config(app, &config)?
+        // What the page keeps (its look, how far first run came) lies with everything else of this installation.
+        .data_directory(app.state::<Arc<Link>>().dirs().data_dir().join("window"))
         .on_navigation(is_ours)
         .on_new_window(|_url, _features| NewWindowResponse::Deny)
         .on_download(|_webview, _event| false)
