@@ -115,6 +115,14 @@ role! {
     DeviceSecret,
     /// The bearer token that an agent presents. Shown once, stored only hashed.
     AgentToken,
+    /// An OAuth access token, sent to its service on each request.
+    AccessToken,
+    /// An OAuth refresh token, sent to its issuer's token endpoint only.
+    RefreshToken,
+    /// What an OAuth client proves itself with at its issuer.
+    ClientSecret,
+    /// The PKCE verifier of one flow.
+    CodeVerifier,
 }
 
 #[cfg(test)]
