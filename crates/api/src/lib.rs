@@ -3,4 +3,17 @@
 //! Must not know Tauri, terminals, or how anything is stored.
 #![deny(missing_docs)]
 
+mod dispatch;
+mod handlers;
+mod host;
+mod remote;
 pub mod schema;
+mod serve;
+mod session;
+mod socket;
+
+pub use dispatch::dispatch;
+pub use host::{Host, HostOptions};
+pub use schema::{ApiError, Code, Tag, Verb};
+pub use serve::{Ready, ServeOptions, serve};
+pub use session::{Followed, Session};

@@ -14,6 +14,9 @@ pub struct Agent {
     pub created_at: Timestamp,
     /// The token in force; `None` after revocation.
     pub token: Option<TokenInfo>,
+    /// Short-lived tokens made for one `claviger run` each, beside the token in force.
+    #[serde(default)]
+    pub run_tokens: Vec<TokenInfo>,
     /// While set, every request is refused but the token stays.
     pub paused: bool,
 }

@@ -72,7 +72,8 @@ fn decode(text: &str) -> Result<[u8; 16], IdError> {
     if text.bytes().any(|b| b.is_ascii_uppercase()) {
         return Err(IdError(()));
     }
-    let bytes = data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).map_err(|_| IdError(()))?;
+    let bytes =
+        data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).map_err(|_| IdError(()))?;
     bytes.try_into().map_err(|_| IdError(()))
 }
 

@@ -89,10 +89,20 @@ impl std::str::FromStr for AuthScheme {
                 let name = token(name)?.to_ascii_lowercase();
                 // These steer the connection or are ours to set; material in them would be lost or leak.
                 const RESERVED: [&str; 8] = [
-                    "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade",
+                    "host",
+                    "connection",
+                    "content-length",
+                    "transfer-encoding",
+                    "te",
+                    "trailer",
+                    "upgrade",
                     "proxy-authorization",
                 ];
-                if RESERVED.contains(&name.as_str()) { Err(AuthSchemeError(())) } else { Ok(Self::Header(name)) }
+                if RESERVED.contains(&name.as_str()) {
+                    Err(AuthSchemeError(()))
+                } else {
+                    Ok(Self::Header(name))
+                }
             }
             Some(("query", name)) => token(name).map(Self::Query),
             _ => Err(AuthSchemeError(())),
@@ -109,7 +119,9 @@ mod tests {
         for text in ["bearer", "basic", "header:x-api-key", "query:key"] {
             assert_eq!(text.parse::<AuthScheme>().unwrap().to_string(), text, "{text} round-trips");
         }
-        for bad in ["", "Bearer", "header:", "header:a b", "header:host", "query:a&b", "digest", "header:x\r\ny"] {
+        for bad in
+            ["", "Bearer", "header:", "header:a b", "header:host", "query:a&b", "digest", "header:x\r\ny"]
+        {
             assert!(bad.parse::<AuthScheme>().is_err(), "{bad:?} was accepted");
         }
     }

@@ -83,7 +83,11 @@ mod tests {
     fn timestamps_are_rfc_3339() {
         let at = Timestamp::parse("2026-11-21T09:30:00.250Z").unwrap();
         assert_eq!(at.to_rfc3339(), "2026-11-21T09:30:00.250Z", "milliseconds are kept");
-        assert_eq!(Timestamp::parse("2026-11-21").unwrap().to_rfc3339(), "2026-11-21T00:00:00.000Z", "a date is its start");
+        assert_eq!(
+            Timestamp::parse("2026-11-21").unwrap().to_rfc3339(),
+            "2026-11-21T00:00:00.000Z",
+            "a date is its start"
+        );
         assert_eq!(at.hour().to_rfc3339(), "2026-11-21T09:00:00.000Z", "the hour");
     }
 }

@@ -60,6 +60,7 @@ pub const CALLS: &[(&str, Verb)] = &[
     ("agent.wiring", Verb::Query),
     ("agent.add", Verb::Mutate),
     ("agent.renew", Verb::Mutate),
+    ("agent.run_token", Verb::Mutate),
     ("agent.revoke", Verb::Mutate),
     ("agent.pause", Verb::Mutate),
     ("agent.resume", Verb::Mutate),

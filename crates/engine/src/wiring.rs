@@ -1,0 +1,75 @@
+//! The variables that point an agent's SDKs at the proxy: base URLs and a stand-in for its token, never material.
+
+use crate::engine::Engine;
+use crate::error::EngineError;
+
+/// What an agent's environment must hold.
+pub struct Wiring {
+    /// The agent's name.
+    pub agent: String,
+    /// Variables in order.
+    pub variables: Vec<Variable>,
+    /// Grants whose service has no variables of its own.
+    pub by_hand: Vec<ByHand>,
+}
+
+/// One environment variable.
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its value; `None` stands for the agent's token, which is stored only hashed.
+    pub value: Option<String>,
+}
+
+/// A grant whose base URL is configured by hand.
+pub struct ByHand {
+    /// The service's name.
+    pub service: String,
+    /// The credential's name.
+    pub credential: String,
+    /// The base URL.
+    pub base_url: String,
+}
+
+impl Engine {
+    /// The base URL of a grant. Without a listening proxy it is told with the port of the settings.
+    pub fn base_url(&self, base: &str) -> String {
+        format!("{}/g/{base}", self.origin())
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn origin(&self) -> String {
+        let listening = self.inner.listening.load(std::sync::atomic::Ordering::Relaxed);
+        let port = if listening != 0 { listening } else { self.inner.settings.lock().port };
+        format!("http://127.0.0.1:{port}")
+    }
+
+    /// The variables that wire an agent's granted services. The first grant on a service wins.
+    pub fn wiring(&self, agent: &str) -> Result<Wiring, EngineError> {
+        let book = self.book()?;
+        let agent = book.agent(agent)?;
+        let mut wiring = Wiring { agent: agent.name.clone(), variables: Vec::new(), by_hand: Vec::new() };
+        for grant in book.grants_of(agent.id) {
+            let Some(credential) = book.credential_by_id(grant.credential) else { continue };
+            let Some(service) = book.service_by_id(credential.service) else { continue };
+            let base_url = self.base_url(&grant.base.0);
+            let known = claviger_catalog::services().iter().find(|entry| entry.service.id == service.id);
+            let variables = known.map(|entry| entry.wiring.as_slice()).unwrap_or_default();
+            let taken = variables.iter().any(|new| wiring.variables.iter().any(|old| old.name == new.name));
+            if variables.is_empty() || taken {
+                wiring.by_hand.push(ByHand {
+                    service: service.name.clone(),
+                    credential: credential.name.clone(),
+                    base_url,
+                });
+                continue;
+            }
+            for variable in variables {
+                let value =
+                    (variable.value != "${TOKEN}").then(|| variable.value.replace("${BASE}", &base_url));
+                wiring.variables.push(Variable { name: variable.name.clone(), value });
+            }
+        }
+        Ok(wiring)
+    }
+}
