@@ -40,7 +40,7 @@ impl Link {
 
 /// Where everything of this Claviger lies.
 pub(crate) fn dirs(home: Option<PathBuf>) -> Result<Dirs, ApiError> {
-    Dirs::find(home.as_deref())
+    Dirs::resolve(home)
         .map_err(|why| ApiError::new(Code::Unavailable, why.to_string(), "give a directory with --home DIR"))
 }
 
