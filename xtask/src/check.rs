@@ -16,6 +16,11 @@ pub(crate) fn all() -> Done {
     ui::build()?;
     cargo_workspace("clippy").args(["--all-targets", "--", "--deny", "warnings"]).run()?;
     cargo_workspace("test").args(["--quiet", "--test", "it", "tidy"]).run()?;
+    if Step::cargo(["deny", "--version"]).ask().is_some() {
+        Step::cargo(["deny", "check", "bans", "licenses", "sources"]).run()?;
+    } else {
+        eprintln!("\ncargo-deny is not installed: licences and banned crates were not looked at");
+    }
     generate::verify()?;
     ui::npm(["run", "check"]).run()?;
     println!("\nAll checks passed.");

@@ -80,7 +80,7 @@ pub(crate) fn record_settings(engine: &Engine, peers: &Peers, rounds: usize) -> 
     let mut numbers: BTreeMap<_, Vec<f64>> = BTreeMap::new();
     for _ in 0..rounds {
         for setting in RECORD {
-            engine.call(&["settings", "set", "record", setting], "")?;
+            engine.call(&["settings", "set", "--record", setting], "")?;
             for (name, kind, args) in LOADS {
                 let seen = load(peers, way, kind, args)?;
                 if seen["errors"] != 0 || seen["unconfirmed"] != 0 {
