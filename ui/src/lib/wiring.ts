@@ -18,7 +18,7 @@ interface Variable {
 const TOKEN = '${CLAVIGER_TOKEN}';
 
 export function lines(variables: readonly Variable[], shell: Shell, token?: string): string {
-  const first: Variable = { name: 'CLAVIGER_TOKEN', value: token ?? 'the token shown when this agent was added', is_token: false };
+  const first: Variable = { name: 'CLAVIGER_TOKEN', value: token ?? '<the agent’s token>', is_token: false };
   const named = shell === 'dotenv' ? variables : [first, ...variables];
   return named
     .map((one) => {
