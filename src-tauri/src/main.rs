@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     // Only a build for tests may be driven from outside.
     #[cfg(not(feature = "e2e"))]
     claviger_platform::forbid_remote_control();
+    claviger_platform::settle_locale();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
         .with_writer(std::io::stderr)

@@ -9,6 +9,7 @@ mod display;
 mod files;
 mod harden;
 mod keychain;
+mod locale;
 mod peer;
 mod process;
 
@@ -17,5 +18,6 @@ pub use display::display_is_missing;
 pub use files::atomic_write;
 pub use harden::{forbid_remote_control, harden};
 pub use keychain::{FakeKeychain, FakeState, Keychain, KeychainError, system_keychain};
+pub use locale::settle_locale;
 pub use peer::{Peer, own_uid, peer_credentials};
 pub use process::{ProcessExit, become_program, wait_for_exit};
