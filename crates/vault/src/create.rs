@@ -50,7 +50,11 @@ impl Vault {
         for suffix in ["-wal", "-journal"] {
             let left = held.beside(suffix);
             if file::is_there(&left).map_err(CreateError::Io)? {
-                return Err(CreateError::LeftOver(left));
+                // An empty log is what a vault leaves that was moved away while locked.
+                if !file::is_empty(&left).map_err(CreateError::Io)? {
+                    return Err(CreateError::LeftOver(left));
+                }
+                fs::remove_file(&left).map_err(CreateError::Io)?;
             }
         }
 

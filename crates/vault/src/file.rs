@@ -70,6 +70,12 @@ pub(crate) fn is_regular(path: &Path) -> io::Result<bool> {
     Ok(fs::symlink_metadata(path)?.file_type().is_file())
 }
 
+/// Whether a regular file without content is at this path.
+pub(crate) fn is_empty(path: &Path) -> io::Result<bool> {
+    let facts = fs::symlink_metadata(path)?;
+    Ok(facts.file_type().is_file() && facts.len() == 0)
+}
+
 /// Reads which kind of file it is, without changing it or anything beside it.
 pub(crate) fn kind(path: &Path) -> io::Result<Kind> {
     let mut head = [0; 100];

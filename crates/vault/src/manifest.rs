@@ -179,7 +179,7 @@ impl Index {
             .prepare("SELECT class, id, version, key, body FROM item ORDER BY class, id, version")
             .map_err(ReadError::sqlite(WHAT))?;
         let mut rows = statement.query([]).map_err(ReadError::sqlite(WHAT))?;
-        let mut read = Vec::new();
+        let mut read: Vec<(ItemKey, Tags)> = Vec::new();
         while let Some(row) = rows.next().map_err(ReadError::sqlite(WHAT))? {
             if read.len() == MAX_ITEMS {
                 return Err(tampered());
@@ -189,12 +189,14 @@ impl Index {
                 Ok((key, Tags::of(row.get_ref(3)?.as_blob()?, row.get_ref(4)?.as_blob()?)))
             };
             let (key, tags) = fields().map_err(ReadError::sqlite(WHAT))?;
+            // Exchanged pages give the right rows in a wrong order, in which SQLite would not find them.
+            if read.last().is_some_and(|(last, _)| *last >= key) {
+                return Err(tampered());
+            }
             read.push((key, tags.ok_or_else(tampered)?));
         }
         let nonces = read.iter().map(|(_, tags)| tags.key_nonce).collect();
-        let count = read.len();
-        let items: BTreeMap<_, _> = read.into_iter().collect();
-        if items.len() == count { Ok(Self { items, nonces }) } else { Err(tampered()) }
+        Ok(Self { items: read.into_iter().collect(), nonces })
     }
 
     /// The tags of one row.

@@ -205,6 +205,8 @@ fn creating_never_replaces_anything() {
     std::fs::write(place.beside("-wal"), b"somebody's data").unwrap();
     assert!(matches!(again(&place), Err(CreateError::LeftOver(_))), "a left-over log was overwritten");
     assert_eq!(std::fs::read(place.beside("-wal")).unwrap(), b"somebody's data", "it was touched");
+    std::fs::write(place.beside("-wal"), b"").unwrap();
+    assert!(again(&place).is_ok(), "an empty log holds nothing and must not stand in the way");
 
     let place = Place::new();
     let empty = Vault::create(&place.vault(), &Passphrase::from(Vec::new()), None, Kdf::floor(), NOW);
