@@ -70,8 +70,14 @@ impl Client {
     }
 
     /// A client with a secret, which goes where the server says it takes it: the header unless it takes only the form.
-    pub fn with_secret(server: &Server, id: impl Into<String>, secret: ClientSecret) -> Result<Self, ClientError> {
-        let takes = |way: &str| server.client_authentication.as_ref().is_some_and(|ways| ways.iter().any(|w| w == way));
+    pub fn with_secret(
+        server: &Server,
+        id: impl Into<String>,
+        secret: ClientSecret,
+    ) -> Result<Self, ClientError> {
+        let takes = |way: &str| {
+            server.client_authentication.as_ref().is_some_and(|ways| ways.iter().any(|w| w == way))
+        };
         // RFC 8414 §2: a server that does not say takes the header.
         let authentication = if server.client_authentication.is_none() || takes("client_secret_basic") {
             ClientAuthentication::Basic(secret)
@@ -89,14 +95,19 @@ impl Client {
     }
 
     /// A client with this authentication.
-    pub fn checked(issuer: Issuer, id: String, authentication: ClientAuthentication) -> Result<Self, ClientError> {
+    pub fn checked(
+        issuer: Issuer,
+        id: String,
+        authentication: ClientAuthentication,
+    ) -> Result<Self, ClientError> {
         if id.is_empty() || id.len() > 1024 || id.chars().any(char::is_control) {
             return Err(ClientError::BadId);
         }
         if let ClientAuthentication::Basic(secret) | ClientAuthentication::Post(secret) = &authentication {
             // EXPOSE: looked at for characters that cannot be sent.
             let bytes = secret.secret().expose();
-            let is_text = is_vschar(bytes) || std::str::from_utf8(bytes).is_ok_and(|t| !t.chars().any(char::is_control));
+            let is_text = is_vschar(bytes)
+                || std::str::from_utf8(bytes).is_ok_and(|t| !t.chars().any(char::is_control));
             if bytes.is_empty() || bytes.len() > 4096 || !is_text {
                 return Err(ClientError::BadSecret);
             }
@@ -145,7 +156,9 @@ impl ClientAuthentication {
         Ok(match self {
             Self::None => (form.with("client_id", id), None),
             Self::Basic(secret) => (form, Some(basic(id, secret))),
-            Self::Post(secret) => (form.with("client_id", id).with_secret("client_secret", secret.secret()), None),
+            Self::Post(secret) => {
+                (form.with("client_id", id).with_secret("client_secret", secret.secret()), None)
+            }
             Self::PrivateKeyJwt(key) => {
                 let assertion = assertion(key, id, audience, now)?;
                 let form = form.with("client_id", id).with("client_assertion_type", JWT_BEARER);
@@ -194,18 +207,28 @@ mod tests {
         let header = basic("cli ent:1", &secret);
         let text = std::str::from_utf8(header.expose()).unwrap();
         let pair = BASE64_STANDARD.decode(text.strip_prefix("Basic ").unwrap()).unwrap();
-        assert_eq!(String::from_utf8(pair).unwrap(), "cli+ent%3A1:p%3A%25%2B+%C3%BC", "RFC 6749 §2.3.1 and appendix B");
+        assert_eq!(
+            String::from_utf8(pair).unwrap(),
+            "cli+ent%3A1:p%3A%25%2B+%C3%BC",
+            "RFC 6749 §2.3.1 and appendix B"
+        );
     }
 
     #[test]
     fn o32_a_secret_goes_into_one_place_only() {
         let secret = || ClientSecret::from("s3cr3t".to_owned());
-        let (form, header) = ClientAuthentication::Basic(secret()).prove("c", &issuer(), Form::new(), Timestamp(0)).unwrap();
+        let (form, header) =
+            ClientAuthentication::Basic(secret()).prove("c", &issuer(), Form::new(), Timestamp(0)).unwrap();
         let body = form.finish();
         assert!(header.is_some() && body.is_empty(), "in the header, nothing in the form");
-        let (form, header) = ClientAuthentication::Post(secret()).prove("c", &issuer(), Form::new(), Timestamp(0)).unwrap();
+        let (form, header) =
+            ClientAuthentication::Post(secret()).prove("c", &issuer(), Form::new(), Timestamp(0)).unwrap();
         assert!(header.is_none(), "in the form, no header");
-        assert_eq!(form.finish(), Secret::from("client_id=c&client_secret=s3cr3t".to_owned()), "id and secret");
+        assert_eq!(
+            form.finish(),
+            Secret::from("client_id=c&client_secret=s3cr3t".to_owned()),
+            "id and secret"
+        );
     }
 
     #[test]
@@ -215,9 +238,14 @@ mod tests {
         let mut ids = HashSet::new();
         for _ in 0..100 {
             let assertion = assertion(&key, "client", &issuer(), Timestamp(1_000_000)).unwrap();
-            let read: serde_json::Value = jsonwebtoken::dangerous::insecure_decode_claims(assertion.expose()).unwrap();
+            let read: serde_json::Value =
+                jsonwebtoken::dangerous::insecure_decode_claims(assertion.expose()).unwrap();
             assert_eq!(read["aud"], "https://as.example", "the audience is the issuer");
-            assert_eq!((&read["iss"], &read["sub"]), (&"client".into(), &"client".into()), "we speak about ourselves");
+            assert_eq!(
+                (&read["iss"], &read["sub"]),
+                (&"client".into(), &"client".into()),
+                "we speak about ourselves"
+            );
             assert_eq!(read["exp"].as_i64().unwrap() - read["iat"].as_i64().unwrap(), 60, "a minute");
             assert!(ids.insert(read["jti"].as_str().unwrap().to_owned()), "a jti came twice");
         }

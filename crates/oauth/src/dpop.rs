@@ -59,7 +59,13 @@ impl DpopKey {
     }
 
     /// A proof for one request: fresh, for this method and URL, and for this token where one is sent along.
-    pub fn proof(&self, method: &str, url: &Endpoint, token: Option<&AccessToken>, now: Timestamp) -> Result<Secret, KeyError> {
+    pub fn proof(
+        &self,
+        method: &str,
+        url: &Endpoint,
+        token: Option<&AccessToken>,
+        now: Timestamp,
+    ) -> Result<Secret, KeyError> {
         let skew = self.skew.load(Ordering::Relaxed);
         let mut claims = serde_json::json!({
             "jti": as_text(&make_text()),
@@ -80,7 +86,9 @@ impl DpopKey {
 
     /// Keeps the nonce that a server gave with an answer. Says whether it is a new one.
     pub fn learn_nonce(&self, url: &Endpoint, nonce: &str) -> bool {
-        let is_nonce = !nonce.is_empty() && nonce.len() <= 512 && nonce.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
+        let is_nonce = !nonce.is_empty()
+            && nonce.len() <= 512
+            && nonce.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\');
         let mut nonces = self.nonces.lock();
         if !is_nonce || (nonces.len() >= MOST_ORIGINS && !nonces.contains_key(&url.origin())) {
             return false;
@@ -134,10 +142,31 @@ mod tests {
         let at = url("https://as.example/token?x=1");
         let (header, first) = open(&key.proof("POST", &at, None, Timestamp(5_000)).unwrap());
         assert_eq!(header.typ.as_deref(), Some("dpop+jwt"), "the type keeps it from being another JWT");
-        assert_eq!(header.jwk.as_ref().unwrap().thumbprint(ThumbprintHash::SHA256).unwrap(), key.thumbprint().unwrap(), "our key");
-        let raw = std::str::from_utf8(&BASE64_URL_SAFE_NO_PAD.decode(key.proof("POST", &at, None, Timestamp(0)).unwrap().expose().split(|b| *b == b'.').next().unwrap()).unwrap()).unwrap().to_owned();
+        assert_eq!(
+            header.jwk.as_ref().unwrap().thumbprint(ThumbprintHash::SHA256).unwrap(),
+            key.thumbprint().unwrap(),
+            "our key"
+        );
+        let raw = std::str::from_utf8(
+            &BASE64_URL_SAFE_NO_PAD
+                .decode(
+                    key.proof("POST", &at, None, Timestamp(0))
+                        .unwrap()
+                        .expose()
+                        .split(|b| *b == b'.')
+                        .next()
+                        .unwrap(),
+                )
+                .unwrap(),
+        )
+        .unwrap()
+        .to_owned();
         assert!(!raw.contains("\"d\""), "no private part stands in the header: {raw}");
-        assert_eq!((&first["htm"], &first["htu"], &first["iat"]), (&"POST".into(), &"https://as.example/token".into(), &5.into()), "without query");
+        assert_eq!(
+            (&first["htm"], &first["htu"], &first["iat"]),
+            (&"POST".into(), &"https://as.example/token".into(), &5.into()),
+            "without query"
+        );
         assert!(first.get("ath").is_none() && first.get("nonce").is_none(), "nothing that was not asked for");
         let token = AccessToken::from("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU".to_owned());
         let (_, second) = open(&key.proof("GET", &at, Some(&token), Timestamp(5_000)).unwrap());
@@ -151,8 +180,15 @@ mod tests {
         let (a, b) = (url("https://as.example/token"), url("https://rs.example/x"));
         assert!(key.learn_nonce(&a, "n1"), "a first nonce is news");
         assert!(!key.learn_nonce(&a, "n1"), "the same again is not");
-        assert_eq!(open(&key.proof("POST", &a, None, Timestamp(0)).unwrap()).1["nonce"], "n1", "there it is sent");
-        assert!(open(&key.proof("GET", &b, None, Timestamp(0)).unwrap()).1.get("nonce").is_none(), "elsewhere not");
+        assert_eq!(
+            open(&key.proof("POST", &a, None, Timestamp(0)).unwrap()).1["nonce"],
+            "n1",
+            "there it is sent"
+        );
+        assert!(
+            open(&key.proof("GET", &b, None, Timestamp(0)).unwrap()).1.get("nonce").is_none(),
+            "elsewhere not"
+        );
         for bad in ["", "a b", "a\"b", "ü", &"x".repeat(1000)] {
             assert!(!key.learn_nonce(&b, bad), "{bad:?} was taken");
         }
@@ -169,7 +205,11 @@ mod tests {
         assert!(key.learn_clock(Some("Sat, 21 Nov 2026 12:05:00 GMT"), now), "five minutes are news");
         assert!(!key.learn_clock(Some("Sat, 21 Nov 2026 12:05:01 GMT"), now), "and then known");
         let (_, claims) = open(&key.proof("POST", &url("https://as.example/"), None, now).unwrap());
-        assert_eq!(claims["iat"].as_i64().unwrap() - now.0 / 1000, 301, "the proof is dated by the server's clock");
+        assert_eq!(
+            claims["iat"].as_i64().unwrap() - now.0 / 1000,
+            301,
+            "the proof is dated by the server's clock"
+        );
         for bad in [None, Some("garbage"), Some("Sat, 21 Nov 2020 12:00:00 GMT")] {
             assert!(!key.learn_clock(bad, now), "{bad:?} was believed");
         }

@@ -68,7 +68,10 @@ impl Endpoint {
             return Err(EndpointError::TooLong);
         }
         // The URL parser forgives tabs, newlines, backslashes and missing slashes. Others do not, so we do not.
-        let is_plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`' | b'^' | b'{' | b'|' | b'}');
+        let is_plain = |b: u8| {
+            b.is_ascii_graphic()
+                && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`' | b'^' | b'{' | b'|' | b'}')
+        };
         if !text.bytes().all(is_plain) {
             return Err(EndpointError::NotAUrl);
         }
@@ -83,7 +86,10 @@ impl Endpoint {
             return Err(EndpointError::Fragment);
         }
         let url = Url::parse(text).map_err(|_| EndpointError::NotAUrl)?;
-        if !url.username().is_empty() || url.password().is_some() || after_scheme.split(['/', '?']).next().is_none_or(|a| a.contains('@')) {
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || after_scheme.split(['/', '?']).next().is_none_or(|a| a.contains('@'))
+        {
             return Err(EndpointError::User);
         }
         let address = match url.host() {
@@ -178,10 +184,28 @@ mod tests {
     #[test]
     fn o13_only_real_https_urls_are_endpoints() {
         let hostile = [
-            "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "vbscript:x", "ftp://as.example/", "https:as.example",
-            "https:///as.example/", "https:\\\\as.example/", "https://as.example/\n", " https://as.example/", "https://as.exa\tmple/",
-            "https://user@as.example/", "https://user:pw@as.example/", "https://@as.example/", "https://as.example/#f", "https://",
-            "http://as.example/", "HTTPS://as.example/", "https://ас.example/", "", "//as.example/", "https://as.example/\u{0}",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "vbscript:x",
+            "ftp://as.example/",
+            "https:as.example",
+            "https:///as.example/",
+            "https:\\\\as.example/",
+            "https://as.example/\n",
+            " https://as.example/",
+            "https://as.exa\tmple/",
+            "https://user@as.example/",
+            "https://user:pw@as.example/",
+            "https://@as.example/",
+            "https://as.example/#f",
+            "https://",
+            "http://as.example/",
+            "HTTPS://as.example/",
+            "https://ас.example/",
+            "",
+            "//as.example/",
+            "https://as.example/\u{0}",
             "https://as.example:99999/",
         ];
         for text in hostile {
@@ -189,29 +213,63 @@ mod tests {
         }
         let long = format!("https://as.example/{}", "a".repeat(100_000));
         assert_eq!(Endpoint::parse(&long, Reach::Public), Err(EndpointError::TooLong), "100 KB of URL");
-        assert!(Endpoint::parse("https://as.example/authorize?tenant=1", Reach::Public).is_ok(), "a query is allowed");
+        assert!(
+            Endpoint::parse("https://as.example/authorize?tenant=1", Reach::Public).is_ok(),
+            "a query is allowed"
+        );
     }
 
     #[test]
     fn o66_special_addresses_are_no_public_endpoints() {
         let hosts = [
-            "127.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254",
-            "0.0.0.0", "100.64.0.1", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[fe80::1]", "[fd00::1]", "[fd00:ec2::254]",
-            "[2002:7f00:1::]", "224.0.0.1", "255.255.255.255", "198.18.0.1",
+            "127.0.0.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.1",
+            "10.0.0.1",
+            "192.168.1.1",
+            "172.16.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[fd00:ec2::254]",
+            "[2002:7f00:1::]",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
         ];
         for host in hosts {
             let text = format!("https://{host}/token");
-            assert_eq!(Endpoint::parse(&text, Reach::Public).err(), Some(EndpointError::Address), "{text} was accepted");
+            assert_eq!(
+                Endpoint::parse(&text, Reach::Public).err(),
+                Some(EndpointError::Address),
+                "{text} was accepted"
+            );
         }
-        assert!(Endpoint::parse("http://127.0.0.1:9400/token", Reach::Private).is_ok(), "a private service may be loopback and plain");
-        assert!(Endpoint::parse("http://169.254.169.254/token", Reach::Private).is_err(), "the metadata address never");
+        assert!(
+            Endpoint::parse("http://127.0.0.1:9400/token", Reach::Private).is_ok(),
+            "a private service may be loopback and plain"
+        );
+        assert!(
+            Endpoint::parse("http://169.254.169.254/token", Reach::Private).is_err(),
+            "the metadata address never"
+        );
     }
 
     #[test]
     fn o20_issuers_are_compared_by_their_bytes() {
         let issuer = |text: &str| Issuer::parse(text, Reach::Public);
         let as_given = issuer("https://as.example").ok();
-        for other in ["https://as.example/", "https://as.example:443", "https://AS.example", "https://as%2eexample"] {
+        for other in
+            ["https://as.example/", "https://as.example:443", "https://AS.example", "https://as%2eexample"]
+        {
             assert_ne!(issuer(other).ok(), as_given, "{other} counted as the same issuer");
         }
         assert_eq!(issuer("https://as.example?x"), Err(EndpointError::Query), "an issuer has no query");

@@ -72,7 +72,8 @@ mod tests {
         let values = ["a b", "a&b=c", "a+b", "ключ", "%2e", "\"'<>"];
         for value in values {
             let form = Form::new().with("scope", value).with("scope", "second").with("x", "y").finish();
-            let read: Vec<(String, String)> = url::form_urlencoded::parse(form.expose()).into_owned().collect();
+            let read: Vec<(String, String)> =
+                url::form_urlencoded::parse(form.expose()).into_owned().collect();
             let expected = [("scope".to_owned(), value.to_owned()), ("x".to_owned(), "y".to_owned())];
             assert_eq!(read, expected, "{value:?}");
         }

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use claviger_secret::Secret;
-use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -31,7 +30,9 @@ impl Object {
     /// Reads a whole document that is one object.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
-        let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|_| fault("not JSON, or JSON that two readers would read differently", ""))?;
+        let value = Strict { depth: 0 }
+            .deserialize(&mut reader)
+            .map_err(|_| fault("not JSON, or JSON that two readers would read differently", ""))?;
         reader.end().map_err(|_| fault("something stands behind the JSON", ""))?;
         match value {
             Value::Object(map) => Ok(Self(map)),
@@ -75,10 +76,6 @@ impl Object {
             Some(Value::String(text)) => Ok(Some(Secret::from(text))),
             Some(_) => Err(fault("not a text", field)),
         }
-    }
-
-    pub(crate) fn into_value(self) -> Value {
-        Value::Object(self.0)
     }
 }
 
@@ -169,11 +166,28 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
         let deep_object = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
         let bad: [&[u8]; 15] = [
-            b"", b"null", b"[]", b"\"x\"", b"{", b"{\"a\":1", b"{\"a\":NaN}", b"{\"a\":Infinity}", b"{\"a\":1}x", b"\xef\xbb\xbf{}",
-            b"{\"a\":1,\"a\":2}", b"{\"a\":{\"b\":1,\"b\":1}}", b"{\"a\":\"\xff\"}", deep.as_bytes(), deep_object.as_bytes(),
+            b"",
+            b"null",
+            b"[]",
+            b"\"x\"",
+            b"{",
+            b"{\"a\":1",
+            b"{\"a\":NaN}",
+            b"{\"a\":Infinity}",
+            b"{\"a\":1}x",
+            b"\xef\xbb\xbf{}",
+            b"{\"a\":1,\"a\":2}",
+            b"{\"a\":{\"b\":1,\"b\":1}}",
+            b"{\"a\":\"\xff\"}",
+            deep.as_bytes(),
+            deep_object.as_bytes(),
         ];
         for bytes in bad {
-            assert!(Object::read(bytes).is_err(), "{:?} was read", String::from_utf8_lossy(&bytes[..bytes.len().min(40)]));
+            assert!(
+                Object::read(bytes).is_err(),
+                "{:?} was read",
+                String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
+            );
         }
         assert!(Object::read(b" {\"a\": [{\"b\": null}]} ").is_ok(), "a plain object is read");
     }
@@ -183,7 +197,14 @@ mod tests {
         let object = Object::read(br#"{"n": 1, "t": "x", "l": ["a", 1], "z": null}"#).unwrap();
         assert_eq!(object.text("t"), Ok(Some("x")), "a text");
         assert_eq!(object.text("z"), Ok(None), "null is absent");
-        assert!(object.text("n").is_err() && object.texts("l").is_err() && object.flag("n").is_err(), "another kind is a fault");
-        assert_eq!(object.required_text("gone").unwrap_err().to_string(), "missing: gone", "a fault names its field");
+        assert!(
+            object.text("n").is_err() && object.texts("l").is_err() && object.flag("n").is_err(),
+            "another kind is a fault"
+        );
+        assert_eq!(
+            object.required_text("gone").unwrap_err().to_string(),
+            "missing: gone",
+            "a fault names its field"
+        );
     }
 }

@@ -94,9 +94,14 @@ pub enum MetadataError {
 impl Server {
     /// Looks in the well-known places (RFC 8414 §3.1, OpenID Connect Discovery, in the order that MCP gives) and takes
     /// the first description, which must be about exactly this issuer.
-    pub async fn discover(http: &Arc<dyn Http>, issuer: &Issuer, reach: Reach) -> Result<Self, MetadataError> {
+    pub async fn discover(
+        http: &Arc<dyn Http>,
+        issuer: &Issuer,
+        reach: Reach,
+    ) -> Result<Self, MetadataError> {
         for place in well_known(issuer) {
-            let url = Endpoint::parse(&place, reach).map_err(|why| MetadataError::Endpoint { field: "issuer", why })?;
+            let url = Endpoint::parse(&place, reach)
+                .map_err(|why| MetadataError::Endpoint { field: "issuer", why })?;
             let response = http.send(Request::get(url, reach)).await?;
             // Anything else is a missing page, or a server that answers every unknown path with its sign-in page.
             if response.status == 200 && response.is_json() {
@@ -245,9 +250,17 @@ mod tests {
 
     #[test]
     fn o64_metadata_about_another_issuer_is_refused() {
-        let about = |issuer: &str| read(&format!(r#"{{"issuer":"{issuer}","token_endpoint":"https://as.example/token"}}"#));
+        let about = |issuer: &str| {
+            read(&format!(r#"{{"issuer":"{issuer}","token_endpoint":"https://as.example/token"}}"#))
+        };
         assert!(about("https://as.example").is_ok(), "the very issuer");
-        for other in ["https://as.example/", "http://as.example", "https://as.example:443", "https://evil.example", "HTTPS://as.example"] {
+        for other in [
+            "https://as.example/",
+            "http://as.example",
+            "https://as.example:443",
+            "https://evil.example",
+            "HTTPS://as.example",
+        ] {
             assert!(matches!(about(other), Err(MetadataError::OtherIssuer)), "{other} was believed");
         }
     }
@@ -255,12 +268,18 @@ mod tests {
     #[test]
     fn o68_metadata_of_the_wrong_kind_is_refused() {
         let fields = [
-            r#""authorization_endpoint":"javascript:alert(1)""#, r#""authorization_endpoint":7"#, r#""jwks_uri":"http://as.example/jwks""#,
-            r#""revocation_endpoint":"https://169.254.169.254/""#, r#""code_challenge_methods_supported":"S256""#,
-            r#""scopes_supported":[1]"#, r#""require_pushed_authorization_requests":"true""#,
+            r#""authorization_endpoint":"javascript:alert(1)""#,
+            r#""authorization_endpoint":7"#,
+            r#""jwks_uri":"http://as.example/jwks""#,
+            r#""revocation_endpoint":"https://169.254.169.254/""#,
+            r#""code_challenge_methods_supported":"S256""#,
+            r#""scopes_supported":[1]"#,
+            r#""require_pushed_authorization_requests":"true""#,
         ];
         for field in fields {
-            let body = format!(r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/token",{field}}}"#);
+            let body = format!(
+                r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/token",{field}}}"#
+            );
             assert!(read(&body).is_err(), "{field} was believed");
         }
         assert!(read(r#"{"issuer":"https://as.example"}"#).is_err(), "a token endpoint is needed");
@@ -268,8 +287,13 @@ mod tests {
 
     #[test]
     fn o67_a_moved_token_endpoint_is_noticed() {
-        let server = read(r#"{"issuer":"https://as.example","token_endpoint":"https://as.example/token"}"#).unwrap();
-        assert_eq!(server.moved_from("https://as.example/old/token"), None, "another path on the same host is no move");
+        let server =
+            read(r#"{"issuer":"https://as.example","token_endpoint":"https://as.example/token"}"#).unwrap();
+        assert_eq!(
+            server.moved_from("https://as.example/old/token"),
+            None,
+            "another path on the same host is no move"
+        );
         assert_eq!(server.moved_from("https://tokens.example/token"), Some("as.example"), "another host is");
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Must not know what a statement says.
 
-use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
 use claviger_secret::Secret;
@@ -63,17 +62,27 @@ impl SigningKey {
     pub fn make() -> Result<Self, KeyError> {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let der = document.map_err(|_| KeyError::NotAKey)?;
-        Ok(Self { algorithm: SigningAlgorithm::ES256, der: Secret::from(der.as_ref().to_vec()), key_id: None })
+        Ok(Self {
+            algorithm: SigningAlgorithm::ES256,
+            der: Secret::from(der.as_ref().to_vec()),
+            key_id: None,
+        })
     }
 
     /// A key from PEM: PKCS#8, PKCS#1 or SEC1.
-    pub fn from_pem(pem: &Secret, algorithm: SigningAlgorithm, key_id: Option<String>) -> Result<Self, KeyError> {
+    pub fn from_pem(
+        pem: &Secret,
+        algorithm: SigningAlgorithm,
+        key_id: Option<String>,
+    ) -> Result<Self, KeyError> {
         // EXPOSE: parsed into the key that it is.
         let der = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| KeyError::NotAKey)?;
         let is_rsa = matches!(algorithm, SigningAlgorithm::RS256 | SigningAlgorithm::PS256);
         let bytes = match (&der, is_rsa) {
             (PrivateKeyDer::Pkcs1(der), true) => der.secret_pkcs1_der().to_vec(),
-            (PrivateKeyDer::Pkcs8(der), true) => pkcs1_inside(der.secret_pkcs8_der()).ok_or(KeyError::NotAKey)?.to_vec(),
+            (PrivateKeyDer::Pkcs8(der), true) => {
+                pkcs1_inside(der.secret_pkcs8_der()).ok_or(KeyError::NotAKey)?.to_vec()
+            }
             (PrivateKeyDer::Pkcs8(der), false) => der.secret_pkcs8_der().to_vec(),
             (PrivateKeyDer::Sec1(der), false) => pkcs8_around(der.secret_sec1_der(), algorithm)?,
             _ => return Err(KeyError::NotAKey),
@@ -82,7 +91,11 @@ impl SigningKey {
     }
 
     /// The key that [`SigningKey::der`] gave.
-    pub(crate) fn from_der(algorithm: SigningAlgorithm, der: Secret, key_id: Option<String>) -> Result<Self, KeyError> {
+    pub(crate) fn from_der(
+        algorithm: SigningAlgorithm,
+        der: Secret,
+        key_id: Option<String>,
+    ) -> Result<Self, KeyError> {
         Self::checked(algorithm, der, key_id)
     }
 
@@ -113,18 +126,25 @@ impl SigningKey {
 
     /// The public half.
     pub fn public(&self) -> Result<Jwk, KeyError> {
-        let mut jwk = Jwk::from_encoding_key(&self.encoding_key(), self.algorithm.algorithm()).map_err(|_| KeyError::NotAKey)?;
+        let mut jwk = Jwk::from_encoding_key(&self.encoding_key(), self.algorithm.algorithm())
+            .map_err(|_| KeyError::NotAKey)?;
         jwk.common.key_algorithm = None;
         Ok(jwk)
     }
 
     /// A signed statement of this type; with the public key in its header where the reader needs it.
-    pub(crate) fn sign(&self, kind: &str, public: Option<Jwk>, claims: &serde_json::Value) -> Result<Secret, KeyError> {
+    pub(crate) fn sign(
+        &self,
+        kind: &str,
+        public: Option<Jwk>,
+        claims: &serde_json::Value,
+    ) -> Result<Secret, KeyError> {
         let mut header = Header::new(self.algorithm.algorithm());
         header.typ = Some(kind.to_owned());
         header.kid = if public.is_some() { None } else { self.key_id.clone() };
         header.jwk = public;
-        let signed = jsonwebtoken::encode(&header, claims, &self.encoding_key()).map_err(|_| KeyError::DoesNotSign)?;
+        let signed =
+            jsonwebtoken::encode(&header, claims, &self.encoding_key()).map_err(|_| KeyError::DoesNotSign)?;
         Ok(Secret::from(signed))
     }
 
@@ -187,8 +207,17 @@ mod tests {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         let pem = Secret::from(pair.serialize_pem());
         assert!(SigningKey::from_pem(&pem, SigningAlgorithm::ES256, None).is_ok(), "PKCS#8 P-256");
-        for wrong in [SigningAlgorithm::ES384, SigningAlgorithm::RS256, SigningAlgorithm::PS256, SigningAlgorithm::EdDSA] {
-            assert_eq!(SigningKey::from_pem(&pem, wrong, None).err(), Some(KeyError::NotAKey), "{wrong:?} with a P-256 key");
+        for wrong in [
+            SigningAlgorithm::ES384,
+            SigningAlgorithm::RS256,
+            SigningAlgorithm::PS256,
+            SigningAlgorithm::EdDSA,
+        ] {
+            assert_eq!(
+                SigningKey::from_pem(&pem, wrong, None).err(),
+                Some(KeyError::NotAKey),
+                "{wrong:?} with a P-256 key"
+            );
         }
         let rsa = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
         let pem = Secret::from(rsa.serialize_pem());
@@ -196,6 +225,10 @@ mod tests {
             assert!(SigningKey::from_pem(&pem, algorithm, None).is_ok(), "{algorithm:?} from PKCS#8");
         }
         let junk = Secret::from(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_vec());
-        assert_eq!(SigningKey::from_pem(&junk, SigningAlgorithm::RS256, None).err(), Some(KeyError::NotAKey), "junk");
+        assert_eq!(
+            SigningKey::from_pem(&junk, SigningAlgorithm::RS256, None).err(),
+            Some(KeyError::NotAKey),
+            "junk"
+        );
     }
 }

@@ -212,7 +212,9 @@ impl TokenEndpoint {
                 (ErrorCode::InvalidClient, _) if former.is_some() => {
                     authentication = former.take().unwrap_or(authentication);
                 }
-                (ErrorCode::UseDpopNonce, Some(_)) if may_prove_again && has_new_nonce => may_prove_again = false,
+                (ErrorCode::UseDpopNonce, Some(_)) if may_prove_again && has_new_nonce => {
+                    may_prove_again = false
+                }
                 (ErrorCode::InvalidDpopProof, Some(dpop))
                     if may_prove_again && dpop.learn_clock(response.header("date"), now) =>
                 {
@@ -282,7 +284,8 @@ fn checked(token: Secret, field: &'static str) -> Result<Secret, Fault> {
 }
 
 fn token_kind(text: &str, quirks: &Quirks) -> Result<TokenKind, TokenError> {
-    if text.eq_ignore_ascii_case("bearer") || quirks.bearer_means.iter().any(|t| t.eq_ignore_ascii_case(text)) {
+    if text.eq_ignore_ascii_case("bearer") || quirks.bearer_means.iter().any(|t| t.eq_ignore_ascii_case(text))
+    {
         Ok(TokenKind::Bearer)
     } else if text.eq_ignore_ascii_case("dpop") {
         Ok(TokenKind::Dpop)
@@ -294,8 +297,10 @@ fn token_kind(text: &str, quirks: &Quirks) -> Result<TokenKind, TokenError> {
 /// Scopes as a list, each one once. More than 500, or ones that are no scope, are no answer.
 pub(crate) fn split_scopes(text: &str, quirks: &Quirks) -> Result<Vec<String>, Fault> {
     let mut scopes: Vec<String> = Vec::new();
-    for scope in text.split(|c: char| c == ' ' || (quirks.comma_scopes && c == ',')).filter(|s| !s.is_empty()) {
-        let is_scope = scope.len() <= 512 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    for scope in text.split(|c: char| c == ' ' || (quirks.comma_scopes && c == ',')).filter(|s| !s.is_empty())
+    {
+        let is_scope =
+            scope.len() <= 512 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
         if !is_scope || scopes.len() >= 500 {
             return Err(fault("not a list of scopes", "scope"));
         }
@@ -315,7 +320,9 @@ impl Lifetime {
         const ODD: Fault = fault("not a lifetime in seconds", "expires_in");
         let seconds = match value {
             None => return Ok(Self::NotStated),
-            Some(Value::String(text)) if text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+            Some(Value::String(text)) if text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit()) => {
+                text.parse().ok()
+            }
             Some(Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
                 (Some(whole), _) => Some(whole),
                 (None, Some(float)) if (0.0..=LONGEST_LIFE as f64).contains(&float) => Some(float as i64),
@@ -345,7 +352,9 @@ impl std::fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Other(text) => text.fmt(f),
-            known => f.write_str(serde_json::to_value(known).ok().as_ref().and_then(Value::as_str).unwrap_or("error")),
+            known => f.write_str(
+                serde_json::to_value(known).ok().as_ref().and_then(Value::as_str).unwrap_or("error"),
+            ),
         }
     }
 }
@@ -357,7 +366,10 @@ impl TokenError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Http(error) => !matches!(error, HttpError::AddressRefused | HttpError::Unsendable),
-            Self::Refused { code, .. } => matches!(code, ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable | ErrorCode::SlowDown),
+            Self::Refused { code, .. } => matches!(
+                code,
+                ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable | ErrorCode::SlowDown
+            ),
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
             Self::Malformed(_) | Self::Redirected => true,
             Self::WrongKind | Self::OtherIssuer | Self::Key(_) => false,
@@ -396,7 +408,9 @@ mod tests {
 
     #[test]
     fn o34_unknown_members_are_ignored_and_unknown_types_refused() {
-        let with = |kind: &str| read(json!({"access_token": "t", "token_type": kind, "extra": {"a": [1]}}).to_string());
+        let with = |kind: &str| {
+            read(json!({"access_token": "t", "token_type": kind, "extra": {"a": [1]}}).to_string())
+        };
         for kind in ["Bearer", "bearer", "BEARER"] {
             assert_eq!(with(kind).unwrap().kind, TokenKind::Bearer, "{kind}");
         }
@@ -404,9 +418,16 @@ mod tests {
         for kind in ["mac", "", "bearer ", "N_A", "bot"] {
             assert!(matches!(with(kind), Err(TokenError::WrongKind)), "{kind:?} was used");
         }
-        assert!(matches!(read(r#"{"access_token":"t"}"#), Err(TokenError::WrongKind)), "a missing type was used");
+        assert!(
+            matches!(read(r#"{"access_token":"t"}"#), Err(TokenError::WrongKind)),
+            "a missing type was used"
+        );
         let quirks = Quirks { bearer_means: vec!["bot".into(), String::new()], ..Quirks::default() };
-        assert_eq!(token_kind("bot", &quirks).unwrap(), TokenKind::Bearer, "unless the service's entry says so");
+        assert_eq!(
+            token_kind("bot", &quirks).unwrap(),
+            TokenKind::Bearer,
+            "unless the service's entry says so"
+        );
         assert_eq!(token_kind("", &quirks).unwrap(), TokenKind::Bearer, "also for a missing one");
     }
 
@@ -415,11 +436,25 @@ mod tests {
         let stated = |s: i64| Ok(Lifetime::Stated(Duration(s * 1000)));
         let odd = Err(fault("not a lifetime in seconds", "expires_in"));
         let cases = [
-            (json!(3600), stated(3600)), (json!("3600"), stated(3600)), (json!(3600.0), stated(3600)), (json!(3599.9), stated(3599)),
-            (json!(1), stated(1)), (json!(0), Ok(Lifetime::NotStated)), (json!(null), Ok(Lifetime::NotStated)), (json!(-1), odd),
-            (json!(1e99), odd), (json!(9_223_372_036_854_775_807_i64), odd), (json!(9_223_372_036_854_775_808_u64), odd),
-            (json!("never"), odd), (json!("-5"), odd), (json!(""), odd), (json!(true), odd), (json!([3600]), odd), (json!({"s": 1}), odd),
-            (json!("99999999999999999999"), odd), (json!(-0.5), odd),
+            (json!(3600), stated(3600)),
+            (json!("3600"), stated(3600)),
+            (json!(3600.0), stated(3600)),
+            (json!(3599.9), stated(3599)),
+            (json!(1), stated(1)),
+            (json!(0), Ok(Lifetime::NotStated)),
+            (json!(null), Ok(Lifetime::NotStated)),
+            (json!(-1), odd),
+            (json!(1e99), odd),
+            (json!(9_223_372_036_854_775_807_i64), odd),
+            (json!(9_223_372_036_854_775_808_u64), odd),
+            (json!("never"), odd),
+            (json!("-5"), odd),
+            (json!(""), odd),
+            (json!(true), odd),
+            (json!([3600]), odd),
+            (json!({"s": 1}), odd),
+            (json!("99999999999999999999"), odd),
+            (json!(-0.5), odd),
         ];
         for (value, expected) in cases {
             let body = json!({"access_token": "t", "token_type": "Bearer", "expires_in": value}).to_string();
@@ -430,32 +465,64 @@ mod tests {
             };
             assert_eq!(got, expected, "expires_in: {value}");
         }
-        assert_eq!(read(r#"{"access_token":"t","token_type":"bearer"}"#).unwrap().lifetime, Lifetime::NotStated, "missing");
+        assert_eq!(
+            read(r#"{"access_token":"t","token_type":"bearer"}"#).unwrap().lifetime,
+            Lifetime::NotStated,
+            "missing"
+        );
     }
 
     #[test]
     fn o36_granted_scopes_are_read_and_missing_ones_are_said_to_be_missing() {
-        let with = |scope: &str| read(json!({"access_token": "t", "token_type": "Bearer", "scope": scope}).to_string());
+        let with = |scope: &str| {
+            read(json!({"access_token": "t", "token_type": "Bearer", "scope": scope}).to_string())
+        };
         assert_eq!(with("a b  a").unwrap().scopes.unwrap(), ["a", "b"], "each once");
-        assert!(with("a\"b").is_err() && with("a\u{202e}").is_err() && with(&"x ".repeat(300_000)).is_ok(), "only scopes are scopes");
+        assert!(
+            with("a\"b").is_err() && with("a\u{202e}").is_err() && with(&"x ".repeat(300_000)).is_ok(),
+            "only scopes are scopes"
+        );
         assert!(read(r#"{"access_token":"t","token_type":"Bearer"}"#).unwrap().scopes.is_none(), "missing");
         let quirks = Quirks { comma_scopes: true, ..Quirks::default() };
-        assert_eq!(split_scopes("repo,gist", &quirks).unwrap(), ["repo", "gist"], "commas where the service's entry says so");
+        assert_eq!(
+            split_scopes("repo,gist", &quirks).unwrap(),
+            ["repo", "gist"],
+            "commas where the service's entry says so"
+        );
     }
 
     #[test]
     fn o37_garbage_gives_an_error_and_nothing_else() {
-        let token = |value: Value| json!({"access_token": value, "token_type": "Bearer"}).to_string().into_bytes();
-        let deep = format!("{{\"access_token\":\"t\",\"token_type\":\"Bearer\",\"x\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        let token =
+            |value: Value| json!({"access_token": value, "token_type": "Bearer"}).to_string().into_bytes();
+        let deep = format!(
+            "{{\"access_token\":\"t\",\"token_type\":\"Bearer\",\"x\":{}1{}}}",
+            "[".repeat(10_000),
+            "]".repeat(10_000)
+        );
         let bodies: Vec<Vec<u8>> = vec![
-            b"".to_vec(), b"<html></html>".to_vec(), br#"{"access_token":"t","token_type":"Bea"#.to_vec(),
+            b"".to_vec(),
+            b"<html></html>".to_vec(),
+            br#"{"access_token":"t","token_type":"Bea"#.to_vec(),
             b"\xef\xbb\xbf{\"access_token\":\"t\",\"token_type\":\"Bearer\"}".to_vec(),
             br#"{"access_token":"a","access_token":"b","token_type":"Bearer"}"#.to_vec(),
-            br#"{"access_token":"t","token_type":"Bearer","expires_in":NaN}"#.to_vec(), deep.into_bytes(), b"[]".to_vec(), b"null".to_vec(),
-            token(Value::Null), token(json!(7)), token(json!("")), token(json!("a\r\nx: y")), token(json!("tökën")), token(json!("a b")),
-            token(json!("\u{0}")), token(json!(["t"])), token(json!("x".repeat(100_000))),
+            br#"{"access_token":"t","token_type":"Bearer","expires_in":NaN}"#.to_vec(),
+            deep.into_bytes(),
+            b"[]".to_vec(),
+            b"null".to_vec(),
+            token(Value::Null),
+            token(json!(7)),
+            token(json!("")),
+            token(json!("a\r\nx: y")),
+            token(json!("tökën")),
+            token(json!("a b")),
+            token(json!("\u{0}")),
+            token(json!(["t"])),
+            token(json!("x".repeat(100_000))),
             json!({"access_token": "t", "token_type": "Bearer", "refresh_token": 7}).to_string().into_bytes(),
-            json!({"access_token": "t", "token_type": "Bearer", "refresh_token": "a\nb"}).to_string().into_bytes(),
+            json!({"access_token": "t", "token_type": "Bearer", "refresh_token": "a\nb"})
+                .to_string()
+                .into_bytes(),
             json!({"access_token": "t", "token_type": ["Bearer"]}).to_string().into_bytes(),
         ];
         for body in bodies {
@@ -472,11 +539,16 @@ mod tests {
     #[test]
     fn o38_a_200_with_an_error_and_a_400_with_tokens_are_errors() {
         let github = r#"{"error":"bad_verification_code","error_description":"The code passed is incorrect or expired."}"#;
-        let Err(TokenError::Refused { code, description, .. }) = read(github) else { panic!("an error was taken for tokens") };
+        let Err(TokenError::Refused { code, description, .. }) = read(github) else {
+            panic!("an error was taken for tokens")
+        };
         assert_eq!(code.to_string(), "bad_verification_code", "an unknown code is kept");
         assert!(description.unwrap().as_str().starts_with("The code"), "with its words");
         let response = answer(400, "application/json", r#"{"access_token":"t","token_type":"Bearer"}"#);
-        assert!(matches!(refusal(&response), Err(TokenError::Status { status: 400, .. })), "a 400 is no success");
+        assert!(
+            matches!(refusal(&response), Err(TokenError::Status { status: 400, .. })),
+            "a 400 is no success"
+        );
         let both = r#"{"access_token":"t","token_type":"Bearer","error":"x"}"#;
         assert!(read(both).is_err(), "an answer with both is an error");
     }
@@ -486,6 +558,9 @@ mod tests {
         assert_eq!(ErrorCode::read("invalid_grant"), ErrorCode::InvalidGrant, "a known one");
         assert_eq!(ErrorCode::read("invalid_grant").to_string(), "invalid_grant", "and back");
         let odd = ErrorCode::read(&format!("\u{1b}[31m{}", "x".repeat(1_000_000)));
-        assert!(odd.to_string().chars().count() <= 65 && !odd.to_string().contains('\u{1b}'), "an odd one is cut and cleaned");
+        assert!(
+            odd.to_string().chars().count() <= 65 && !odd.to_string().contains('\u{1b}'),
+            "an odd one is cut and cleaned"
+        );
     }
 }

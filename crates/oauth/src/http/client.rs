@@ -107,7 +107,9 @@ impl Http for Client {
 
 fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, ClientError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(ClientError::Trust)
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(ClientError::Trust)
 }
 
 /// Resolves the name and connects to the first of its addresses that may be dialled and answers. The address that was
@@ -156,13 +158,17 @@ where
     let request = written(request)?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(LARGEST_HEAD).max_headers(128);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|_| HttpError::Broken)?;
+    let (mut sender, connection) =
+        builder.handshake(TokioIo::new(stream)).await.map_err(|_| HttpError::Broken)?;
     // Drives the connection and ends with this exchange, however it ends.
     let _driver = AbortOnDrop(tokio::spawn(async move {
         let _ = connection.await;
     }));
     was_sent.store(true, Ordering::Relaxed);
-    let response = sender.send_request(request).await.map_err(|e| if e.is_parse_too_large() { HttpError::TooLarge } else { HttpError::Broken })?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|e| if e.is_parse_too_large() { HttpError::TooLarge } else { HttpError::Broken })?;
     received(response).await
 }
 

@@ -64,7 +64,8 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 fn is_public_v6(ip: Ipv6Addr) -> bool {
     let [a, b, ..] = ip.segments();
     let is_global = (0x2000..=0x3fff).contains(&a);
-    let is_special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
+    let is_special =
+        (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || a == 0x2002 || (a == 0x3fff && b < 0x1000);
     is_global && !is_special
 }
 
@@ -93,11 +94,33 @@ mod tests {
     #[test]
     fn o66_public_servers_are_reached_and_nothing_else() {
         let cases = [
-            ("1.1.1.1", true), ("140.82.121.6", true), ("172.32.0.1", true), ("100.128.0.1", true), ("2606:4700::1111", true),
-            ("2a00:1450:4001::1", true), ("10.1.2.3", false), ("127.0.0.2", false), ("169.254.169.254", false), ("100.100.100.200", false),
-            ("192.0.0.170", false), ("203.0.113.9", false), ("240.0.0.1", false), ("::1", false), ("::ffff:10.0.0.1", false), ("::127.0.0.1", false),
-            ("64:ff9b::a00:1", false), ("64:ff9b:1::1", false), ("2001::1", false), ("2001:db8::1", false), ("2002:a00:1::", false), ("fc00::1", false),
-            ("fe80::1", false), ("fec0::1", false), ("ff02::1", false), ("3fff::1", false), ("5f00::1", false),
+            ("1.1.1.1", true),
+            ("140.82.121.6", true),
+            ("172.32.0.1", true),
+            ("100.128.0.1", true),
+            ("2606:4700::1111", true),
+            ("2a00:1450:4001::1", true),
+            ("10.1.2.3", false),
+            ("127.0.0.2", false),
+            ("169.254.169.254", false),
+            ("100.100.100.200", false),
+            ("192.0.0.170", false),
+            ("203.0.113.9", false),
+            ("240.0.0.1", false),
+            ("::1", false),
+            ("::ffff:10.0.0.1", false),
+            ("::127.0.0.1", false),
+            ("64:ff9b::a00:1", false),
+            ("64:ff9b:1::1", false),
+            ("2001::1", false),
+            ("2001:db8::1", false),
+            ("2002:a00:1::", false),
+            ("fc00::1", false),
+            ("fe80::1", false),
+            ("fec0::1", false),
+            ("ff02::1", false),
+            ("3fff::1", false),
+            ("5f00::1", false),
         ];
         for (text, expected) in cases {
             let ip: IpAddr = text.parse().unwrap();
@@ -107,7 +130,18 @@ mod tests {
 
     #[test]
     fn o66_even_a_private_service_is_never_a_metadata_address() {
-        for text in ["169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "100.100.100.200", "0.0.0.0", "::", "fe80::1", "224.0.0.1", "255.255.255.255"] {
+        for text in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "0.0.0.0",
+            "::",
+            "fe80::1",
+            "224.0.0.1",
+            "255.255.255.255",
+        ] {
             assert!(!may_dial(text.parse().unwrap(), Reach::Private), "{text} may be dialled");
         }
         for text in ["127.0.0.1", "::1", "10.0.0.5", "fd12::1", "1.1.1.1"] {

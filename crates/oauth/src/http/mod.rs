@@ -157,7 +157,12 @@ impl HttpError {
     pub fn may_have_arrived(&self) -> bool {
         !matches!(
             self,
-            Self::AddressRefused | Self::Unresolved | Self::Unreachable | Self::Tls(_) | Self::Unsendable | Self::TimedOut { was_sent: false }
+            Self::AddressRefused
+                | Self::Unresolved
+                | Self::Unreachable
+                | Self::Tls(_)
+                | Self::Unsendable
+                | Self::TimedOut { was_sent: false }
         )
     }
 }
