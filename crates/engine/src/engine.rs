@@ -308,7 +308,7 @@ impl Engine {
         let Some((result, done)) = outcome else { return Err(EngineError::Locked) };
         open.book = book;
         self.reinstall(open)?;
-        self.inner.anchors.push(open.vault.anchor());
+        self.anchor(&open.vault);
         let record = Record::Act(Act {
             event: claviger_model::EventId::from_bytes(claviger_crypto::random_id()),
             at: now,

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use claviger_model::VaultId;
 use claviger_platform::{Keychain, KeychainError};
 use claviger_secret::{DeviceSecret, Secret};
-use claviger_vault::Anchor;
+use claviger_vault::{Anchor, Unlocked};
 
 use crate::EngineError;
 use crate::engine::Engine;
@@ -86,6 +86,13 @@ impl Engine {
         }
     }
 
+    /// Anchors the vault's present state, if it uses the keychain at all.
+    pub(crate) fn anchor(&self, vault: &Unlocked) {
+        if vault.needs_device_secret() {
+            self.inner.anchors.push(vault.anchor());
+        }
+    }
+
     /// Before a vault exists: whether one could use the keychain.
     pub(crate) fn keychain_probe(&self) -> KeychainStanding {
         match self.inner.keychain.look(PENDING) {
@@ -140,7 +147,7 @@ impl AnchorWriter {
         }
     }
 
-    /// Anchors this state soon. Only vaults that use the keychain are anchored in it.
+    /// Anchors this state soon.
     pub(crate) fn push(&self, anchor: Anchor) {
         if let Some(queue) = &self.queue {
             let _ = queue.send(anchor);

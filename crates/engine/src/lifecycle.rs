@@ -209,7 +209,7 @@ impl Engine {
         }))?;
         let head = log.head();
         vault.set_log_head(head.seq, head.hash)?;
-        self.inner.anchors.push(vault.anchor());
+        self.anchor(&vault);
         self.inner.doors.set_strict(strict);
         let snapshot = Arc::new(Snapshot::default());
         let mut open = Box::new(Open { vault, book, live, snapshot, paused, warnings });
@@ -244,7 +244,7 @@ impl Engine {
         live.log.close();
         let head = live.log.head();
         let anchored = vault.set_log_head(head.seq, head.hash);
-        self.inner.anchors.push(vault.anchor());
+        self.anchor(&vault);
         drop(live);
         // Locked come what may; what failed on the way is told afterwards.
         match vault.lock() {
@@ -309,7 +309,7 @@ impl Engine {
             return Err(EngineError::WrongPassword);
         }
         let result = work(self, open)?;
-        self.inner.anchors.push(open.vault.anchor());
+        self.anchor(&open.vault);
         Ok(result)
     }
 

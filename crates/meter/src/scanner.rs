@@ -205,13 +205,15 @@ impl Scanner {
 
     fn member_of(&self, name: &[u8]) -> Member {
         match (self.shape, name) {
-            (UsageShape::OpenAi | UsageShape::Anthropic, b"usage") => Member::Usage,
-            (UsageShape::OpenAi | UsageShape::Anthropic, b"model") => Member::Model,
-            (UsageShape::Gemini, b"usageMetadata") => Member::Usage,
-            (UsageShape::Gemini, b"modelVersion") => Member::Model,
+            (UsageShape::OpenAi | UsageShape::Anthropic | UsageShape::Detect, b"usage") => Member::Usage,
+            (UsageShape::OpenAi | UsageShape::Anthropic | UsageShape::Detect, b"model") => Member::Model,
+            (UsageShape::Gemini | UsageShape::Detect, b"usageMetadata") => Member::Usage,
+            (UsageShape::Gemini | UsageShape::Detect, b"modelVersion") => Member::Model,
             // The responses API wraps the answer in its events; Groq's streams carry usage in `x_groq`.
-            (UsageShape::OpenAi, b"response" | b"x_groq") if self.depth == 1 => Member::Inner,
-            (UsageShape::Anthropic, b"message") if self.depth == 1 => Member::Inner,
+            (UsageShape::OpenAi | UsageShape::Detect, b"response" | b"x_groq") if self.depth == 1 => {
+                Member::Inner
+            }
+            (UsageShape::Anthropic | UsageShape::Detect, b"message") if self.depth == 1 => Member::Inner,
             _ => Member::Other,
         }
     }

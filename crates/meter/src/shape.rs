@@ -14,6 +14,8 @@ const MODEL_BYTES: usize = 64;
 /// statements replace earlier ones field by field.
 #[derive(Default)]
 pub(crate) struct Counts {
+    /// Whose way of counting the answer showed, where the service does not say.
+    detected: Option<UsageShape>,
     input: Option<u64>,
     output: Option<u64>,
     cached_read: Option<u64>,
@@ -31,7 +33,7 @@ impl Counts {
         let Ok(usage) = serde_json::from_slice::<Value>(json) else { return };
         let of = |name: &str| count(usage.get(name));
         let within = |outer: &str, name: &str| count(usage.get(outer).and_then(|inner| inner.get(name)));
-        match shape {
+        match self.shape_of(shape, &usage) {
             UsageShape::OpenAi => {
                 let detail = |name| {
                     within("prompt_tokens_details", name).or_else(|| within("input_tokens_details", name))
@@ -65,7 +67,32 @@ impl Counts {
                 replace(&mut self.tools, of("toolUsePromptTokenCount"));
                 replace(&mut self.reasoning, of("thoughtsTokenCount"));
             }
+            UsageShape::Detect => {}
         }
+    }
+
+    /// The service's shape, or the one that the fields of this usage object show. Once shown, it stays.
+    fn shape_of(&mut self, shape: UsageShape, usage: &Value) -> UsageShape {
+        if shape != UsageShape::Detect {
+            return shape;
+        }
+        let has = |names: &[&str]| names.iter().any(|name| usage.get(name).is_some());
+        let shown = if has(&["promptTokenCount", "candidatesTokenCount", "totalTokenCount"]) {
+            Some(UsageShape::Gemini)
+        } else if has(&["cache_read_input_tokens", "cache_creation_input_tokens"]) {
+            Some(UsageShape::Anthropic)
+        } else if has(&["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"]) {
+            // Without cached tokens the two ways of counting agree.
+            Some(UsageShape::OpenAi)
+        } else {
+            None
+        };
+        match (self.detected, shown) {
+            // A later object may show what the first one left open.
+            (None | Some(UsageShape::OpenAi), Some(shown)) => self.detected = Some(shown),
+            _ => {}
+        }
+        self.detected.unwrap_or(UsageShape::Detect)
     }
 
     /// The counts in Claviger's meaning, if any were seen.
@@ -73,11 +100,12 @@ impl Counts {
         if self.input.is_none() && self.output.is_none() {
             return None;
         }
-        let Self { input, output, cached_read, cached_write, tools, reasoning } = self;
+        let Self { input, output, cached_read, cached_write, tools, reasoning, .. } = self;
         let [mut input, mut output, cached_read, cached_write, tools, reasoning] =
             [input, output, cached_read, cached_write, tools, reasoning].map(|n| n.unwrap_or(0));
+        let shape = if shape == UsageShape::Detect { self.detected.unwrap_or(shape) } else { shape };
         match shape {
-            UsageShape::OpenAi => {}
+            UsageShape::OpenAi | UsageShape::Detect => {}
             UsageShape::Anthropic => input += cached_read + cached_write,
             UsageShape::Gemini => {
                 input += tools;

@@ -66,6 +66,18 @@ fn every_shape_is_read_exactly() {
 }
 
 #[test]
+fn detection_reads_what_the_known_shape_reads() {
+    for (name, shape, kind, body, ..) in fixtures() {
+        let known = read(shape, kind, &[body.as_bytes()]);
+        assert_eq!(
+            read(UsageShape::Detect, kind, &[body.as_bytes()]),
+            known,
+            "{name} without its shape told"
+        );
+    }
+}
+
+#[test]
 fn a_cut_at_any_byte_changes_nothing() {
     for (name, shape, kind, body, ..) in fixtures() {
         let whole = read(shape, kind, &[body.as_bytes()]);

@@ -52,6 +52,8 @@ pub enum UsageShape {
     Anthropic,
     /// `usageMetadata`; cached inside the prompt, thoughts outside the candidates.
     Gemini,
+    /// Whichever of these the answer's own fields show; for services of the user's own.
+    Detect,
 }
 
 /// The text names no way of authenticating.

@@ -20,7 +20,8 @@ pub(crate) fn add(engine: &Engine, request: AddServiceRequest) -> Result<Service
         .parse()
         .map_err(|why: claviger_model::AuthSchemeError| ApiError::new(Code::Usage, why.to_string(), ""))?;
     let usage = match request.usage.as_deref() {
-        None | Some("") => None,
+        None | Some("" | "detect") => Some(UsageShape::Detect),
+        Some("none") => None,
         Some("open-ai") => Some(UsageShape::OpenAi),
         Some("anthropic") => Some(UsageShape::Anthropic),
         Some("gemini") => Some(UsageShape::Gemini),
@@ -28,7 +29,7 @@ pub(crate) fn add(engine: &Engine, request: AddServiceRequest) -> Result<Service
             return Err(ApiError::new(
                 Code::Usage,
                 format!("{other:?} is no usage shape"),
-                "write open-ai, anthropic or gemini",
+                "write detect, open-ai, anthropic, gemini or none",
             ));
         }
     };

@@ -47,7 +47,7 @@ pub struct AddServiceRequest {
     /// Whether `%2F` may stand inside a path segment.
     #[serde(default)]
     pub encoded_slash: bool,
-    /// `open-ai`, `anthropic` or `gemini`: how token usage stands in its answers.
+    /// How token usage stands in its answers: `detect` (by default), `open-ai`, `anthropic`, `gemini` or `none`.
     #[serde(default)]
     pub usage: Option<String>,
 }
