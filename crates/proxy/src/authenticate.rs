@@ -88,15 +88,17 @@ impl AgentRequest {
         let mut spent_parameter = None;
         if let Some(query) = head.uri.query() {
             for name in own_parameter.into_iter().chain([QUERY_SLOT]) {
-                for value in path::values(query, name) {
-                    // `key` also names ordinary data; beside a token elsewhere it counts only when it is one itself.
-                    let is_slot = own_parameter == Some(name)
+                // `key` also names ordinary data; beside a token elsewhere it counts only when it is one itself.
+                let is_slot = path::values(query, name).any(|value| {
+                    own_parameter == Some(name)
                         || found.as_ref().is_none_or(|token| token.bytes() == value.as_bytes())
-                        || is_one_of_ours(ports, value, now);
-                    if is_slot {
+                        || is_one_of_ours(ports, value, now)
+                });
+                if is_slot {
+                    for value in path::values(query, name) {
                         agree(&mut found, Presented::Own(Secret::from(value.as_bytes().to_vec())))?;
-                        spent_parameter = Some(name.into());
                     }
+                    spent_parameter = Some(name.into());
                 }
             }
         }
