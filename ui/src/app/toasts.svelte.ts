@@ -30,7 +30,11 @@ export function dismiss(id: number): void {
 }
 
 /** Does it, says so, and offers the way back. Gives false when it failed, which has been said. */
-export async function attempt(work: () => Promise<unknown>, done: string, undo?: () => Promise<unknown>): Promise<boolean> {
+export async function attempt(
+  work: () => Promise<unknown>,
+  done: string,
+  undo?: () => Promise<unknown>,
+): Promise<boolean> {
   try {
     await work();
     say(done, undo);

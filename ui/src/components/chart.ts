@@ -24,11 +24,19 @@ export function colour(at: HTMLElement, token: string): string {
 }
 
 function faded(resolved: string, alpha: number): string {
-  const channels = /^rgba?\(([^)]+)\)$/.exec(resolved)?.[1]?.split(/[\s,/]+/).slice(0, 3);
+  const channels = /^rgba?\(([^)]+)\)$/
+    .exec(resolved)?.[1]
+    ?.split(/[\s,/]+/)
+    .slice(0, 3);
   return channels ? `rgb(${channels.join(' ')} / ${alpha})` : resolved;
 }
 
-export function options(at: HTMLElement, series: ChartSeries[], size: { width: number; height: number }, onCursor: (index: number | null) => void): uPlot.Options {
+export function options(
+  at: HTMLElement,
+  series: ChartSeries[],
+  size: { width: number; height: number },
+  onCursor: (index: number | null) => void,
+): uPlot.Options {
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
   const text = colour(at, '--text-3');
   const line = colour(at, '--line');
@@ -47,7 +55,9 @@ export function options(at: HTMLElement, series: ChartSeries[], size: { width: n
         grid: { stroke: line, width: 1 },
         size: rem * 3.1,
         space: rem * 2.4,
-        incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 5e7, 1e8],
+        incrs: [
+          1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 5e7, 1e8,
+        ],
         values: (_, ticks) => ticks.map((tick) => compact(tick)),
       },
     ],

@@ -68,7 +68,8 @@ export interface Queries {
 
 export interface Mutations {
   'vault.create': [CreateRequest, RecoveryView];
-  'vault.unlock': [UnlockRequest, VaultView];
+  /** A recovery key is spent by its use: the answer then holds the new one. */
+  'vault.unlock': [UnlockRequest, VaultView | RecoveryView];
   'vault.lock': [Nothing, VaultView];
   'vault.change_password': [ChangePasswordRequest, VaultView];
   'vault.renew_recovery': [RenewRecoveryRequest, RecoveryView];

@@ -18,12 +18,20 @@ export class CallError extends Error {
 /** Whatever a transport threw, as a `CallError`. Unknown shapes are not shown: they may hold anything. */
 export function toCallError(thrown: unknown): CallError {
   if (thrown instanceof CallError) return thrown;
-  if (isApiError(thrown)) return new CallError(thrown.code, thrown.message, thrown.hint);
+  if (isApiError(thrown)) return new CallError(thrown.code, sentence(thrown.message), sentence(thrown.hint));
   return new CallError(
     'unexpected',
     'Claviger’s engine gave an answer this window cannot read.',
     'Restart Claviger. If it happens again, report what you were doing.',
   );
+}
+
+/** The engine's words stand alone here, so they begin with a capital and end. */
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === '') return '';
+  const begun = /^[a-z]+[\s,;’']/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
 function isApiError(value: unknown): value is ApiError {

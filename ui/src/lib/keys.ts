@@ -1,6 +1,7 @@
 /** Which shortcut a key press is. Pure. */
 
-export type Shortcut = { kind: 'palette' } | { kind: 'search' } | { kind: 'help' } | { kind: 'lock' } | { kind: 'view'; index: number };
+export type Shortcut =
+  { kind: 'palette' } | { kind: 'search' } | { kind: 'help' } | { kind: 'lock' } | { kind: 'view'; index: number };
 
 interface Press {
   key: string;

@@ -39,6 +39,7 @@ const CODES: Record<string, string> = {
 const ACTS: Record<string, string> = {
   'vault.create': 'Vault created',
   'vault.unlock': 'Vault unlocked',
+  'vault.recover': 'Vault opened by recovery key',
   'vault.lock': 'Vault locked',
   'vault.change_password': 'Password changed',
   'vault.renew_recovery': 'Recovery key renewed',
@@ -52,6 +53,7 @@ const ACTS: Record<string, string> = {
   'credential.remove': 'Credential removed',
   'agent.add': 'Agent added',
   'agent.renew': 'Token renewed',
+  'agent.run_token': 'Token made for one run',
   'agent.revoke': 'Agent revoked',
   'agent.pause': 'Agent paused',
   'agent.resume': 'Agent resumed',
@@ -88,7 +90,11 @@ export function outcome(entry: Entry): { word: string; tone: Tone } {
 }
 
 /** Shares of the whole, for the bar of the timing split. */
-export function timing(entry: { own_ms: number | null; head_ms: number | null; total_ms: number | null }): { label: string; ms: number }[] {
+export function timing(entry: {
+  own_ms: number | null;
+  head_ms: number | null;
+  total_ms: number | null;
+}): { label: string; ms: number }[] {
   const { own_ms: own, head_ms: head, total_ms: total } = entry;
   if (own === null || total === null) return [];
   const parts = [{ label: 'In Claviger', ms: own }];

@@ -1,7 +1,10 @@
 /** The recovery key's groups, and whether someone wrote them down. Pure. */
 
 export function groups(key: string): string[] {
-  return key.trim().split(/[\s-]+/).filter((group) => group !== '');
+  return key
+    .trim()
+    .split(/[\s-]+/)
+    .filter((group) => group !== '');
 }
 
 /** Two different groups to ask for, counted from 0: never the first, which the eye keeps. */
@@ -18,5 +21,9 @@ export function sameGroup(typed: string, group: string): boolean {
 }
 
 function folded(text: string): string {
-  return text.toUpperCase().replace(/[^0-9A-Z]/g, '').replace(/O/g, '0').replace(/[IL]/g, '1');
+  return text
+    .toUpperCase()
+    .replace(/[^0-9A-Z]/g, '')
+    .replace(/O/g, '0')
+    .replace(/[IL]/g, '1');
 }

@@ -14,10 +14,23 @@ export interface RulesForm {
   days: string;
 }
 
-export const NO_RULES: RulesForm = { methods: [], paths: '', rateCount: '', ratePer: 'min', from: '', until: '', days: '' };
+export const NO_RULES: RulesForm = {
+  methods: [],
+  paths: '',
+  rateCount: '',
+  ratePer: 'min',
+  from: '',
+  until: '',
+  days: '',
+};
 
-export function fromGrant(grant: { methods: string[]; paths: string[]; rate: string | null; hours: string | null }): RulesForm {
-  const rate = /^(\d+)\/(s|min|h|day)$/.exec(grant.rate ?? '');
+export function fromGrant(grant: {
+  methods: string[];
+  paths: string[];
+  rate: string | null;
+  hours: string | null;
+}): RulesForm {
+  const rate = /^(\d+)\/(s|min|h|day)(?:our)?$/.exec(grant.rate ?? '');
   const [from = '', until = ''] = (grant.hours ?? '').split('-');
   return {
     methods: [...grant.methods],

@@ -21,11 +21,17 @@ const ROWS = ['qwertyuiop', 'asdfghjkl', 'zxcvbnm', '1234567890', 'abcdefghijklm
 const WORD_BITS = 1.9;
 
 export function strength(password: string): Strength {
-  if (password === '') return { score: 0, word: 'Empty', advice: 'Four or more unrelated words are easy to keep and hard to guess.' };
+  if (password === '')
+    return { score: 0, word: 'Empty', advice: 'Four or more unrelated words are easy to keep and hard to guess.' };
   const bits = guessBits(password.normalize('NFKC'));
   if (bits < 28) return { score: 1, word: 'Too weak', advice: weakness(password) };
   if (bits < 42) return { score: 2, word: 'Weak', advice: weakness(password) };
-  if (bits < 60) return { score: 3, word: 'Good', advice: 'Withstands years of guessing by one machine. A further word would make it strong.' };
+  if (bits < 60)
+    return {
+      score: 3,
+      word: 'Good',
+      advice: 'Withstands years of guessing by one machine. A further word would make it strong.',
+    };
   return { score: 4, word: 'Strong', advice: 'Withstands guessing by anyone without the keychain’s secret.' };
 }
 
@@ -57,7 +63,11 @@ function pieceBits(piece: string): number {
       continue;
     }
     seen.add(word);
-    if (/^[\p{L}]+$/u.test(word)) bits += words.length > 1 ? Math.min(12, 3.2 * Math.min(word.length, 4)) : Math.min(11 + Math.max(0, word.length - 6) * WORD_BITS, word.length * 3.3);
+    if (/^[\p{L}]+$/u.test(word))
+      bits +=
+        words.length > 1
+          ? Math.min(12, 3.2 * Math.min(word.length, 4))
+          : Math.min(11 + Math.max(0, word.length - 6) * WORD_BITS, word.length * 3.3);
     else bits += unlike(word) * classBits(word);
   }
   return bits + Math.max(0, words.length - 1) * 0.5;
@@ -92,7 +102,8 @@ function withoutRuns(text: string, found: () => void): string {
 
 function weakness(password: string): string {
   const lower = password.toLowerCase();
-  if (COMMON.some((common) => lower.includes(common))) return 'It holds a word that attackers try first. Use unrelated words.';
+  if (COMMON.some((common) => lower.includes(common)))
+    return 'It holds a word that attackers try first. Use unrelated words.';
   if (/(19|20)\d\d/.test(password)) return 'Years are tried first. Use unrelated words.';
   if (password.length < 10) return 'It is short. Four or more unrelated words are easy to keep.';
   return 'It is easy to guess. Add one or two unrelated words.';

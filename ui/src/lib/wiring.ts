@@ -25,7 +25,8 @@ export function lines(variables: readonly Variable[], shell: Shell, token?: stri
       const refers = one.is_token && one.value === TOKEN;
       if (shell === 'dotenv') return `${one.name}=${refers ? (token ?? '<agent token>') : one.value}`;
       if (shell === 'fish') return `set -gx ${one.name} ${refers ? '$CLAVIGER_TOKEN' : single(one.value, "\\'")}`;
-      if (shell === 'powershell') return `$env:${one.name} = ${refers ? '$env:CLAVIGER_TOKEN' : single(one.value, "''")}`;
+      if (shell === 'powershell')
+        return `$env:${one.name} = ${refers ? '$env:CLAVIGER_TOKEN' : single(one.value, "''")}`;
       return `export ${one.name}=${refers ? '"$CLAVIGER_TOKEN"' : single(one.value, "'\\''")}`;
     })
     .join('\n');

@@ -5,7 +5,15 @@ import { iso, makeId, proxyBase, remember, sentence, type World } from './world'
 
 const DAY = 86_400_000;
 
-type CredentialRow = [name: string, service: string, kind: string, state: string, days: number, version: number, expiresIn: number | null];
+type CredentialRow = [
+  name: string,
+  service: string,
+  kind: string,
+  state: string,
+  days: number,
+  version: number,
+  expiresIn: number | null,
+];
 const CREDENTIALS: CredentialRow[] = [
   ['anthropic-main', 'anthropic', 'api-key', 'active', 41, 3, null],
   ['openai-prod', 'openai', 'api-key', 'active', 97, 1, null],
@@ -25,7 +33,15 @@ const AGENTS: [name: string, state: string, days: number][] = [
   ['nightly-ci', 'paused', 58],
 ];
 
-type GrantRow = [agent: string, credential: string, methods: string[], paths: string[], rate: string | null, hours: string | null, expiresIn: number | null];
+type GrantRow = [
+  agent: string,
+  credential: string,
+  methods: string[],
+  paths: string[],
+  rate: string | null,
+  hours: string | null,
+  expiresIn: number | null,
+];
 const GRANTS: GrantRow[] = [
   ['claude-code', 'anthropic-main', [], [], null, null, null],
   ['claude-code', 'github-bot', ['GET', 'POST'], ['/repos/acme/**'], '120/min', null, 30],
@@ -106,7 +122,7 @@ export function fillDemo(world: World): void {
       expires: expiresIn === null ? null : iso(now + expiresIn * DAY),
       sentence: '',
     };
-    grant.sentence = sentence(grant, world.services.find((one) => one.name === service)?.title ?? service);
+    grant.sentence = sentence(grant);
     world.grants.push(grant);
   }
   history(world, now);

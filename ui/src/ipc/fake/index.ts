@@ -9,14 +9,22 @@ import type { KeychainState } from '../generated/KeychainState';
 import type { Tag } from '../generated/Tag';
 import type { VaultState } from '../generated/VaultState';
 import type { Transport } from '../transport';
+import * as agents from './agents';
+import * as credentials from './credentials';
 import { fillDemo } from './demo';
 import * as reports from './reports';
-import * as things from './things';
 import { keepComing } from './traffic';
 import * as vault from './vault';
 import { emptyWorld, found, remember, type World } from './world';
 
-const WHILE_LOCKED = new Set(['vault.status', 'vault.create', 'vault.unlock', 'vault.lock', 'settings.show', 'settings.set']);
+const WHILE_LOCKED = new Set([
+  'vault.status',
+  'vault.create',
+  'vault.unlock',
+  'vault.lock',
+  'settings.show',
+  'settings.set',
+]);
 
 // The contract's types guard the callers; here a call's params are whatever came.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -31,7 +39,7 @@ const HANDLERS: Record<keyof typeof CALLS, Handler> = {
   'vault.renew_recovery': (world, { password }) => vault.renewRecovery(world, password),
   'service.list': (world) => world.services,
   'service.show': (world, { name }) => found(world.services, name, 'service'),
-  'service.add': (world, asked) => things.addService(world, asked),
+  'service.add': (world, asked) => credentials.addService(world, asked),
   'service.remove': (world, { name }) => {
     const one = found(world.services, name, 'service');
     if (one.built_in) throw new CallError('refused', `“${one.title}” comes with Claviger and cannot be removed.`, '');
@@ -46,37 +54,50 @@ const HANDLERS: Record<keyof typeof CALLS, Handler> = {
     { kind: 'api-key', about: 'One text: an API key or token.', input: 'text' },
     { kind: 'basic', about: 'A user name and a password.', input: '{"username":"…","password":"…"}' },
   ],
-  'credential.recognise': (world, { secret }) => things.recognise(world, secret),
-  'credential.list': (world) => world.credentials.map((one) => things.credentialView(world, one)),
-  'credential.show': (world, { name }) => things.credentialView(world, found(world.credentials, name, 'credential')),
+  'credential.recognise': (world, { secret }) => credentials.recognise(world, secret),
+  'credential.list': (world) => world.credentials.map((one) => credentials.credentialView(world, one)),
+  'credential.show': (world, { name }) =>
+    credentials.credentialView(world, found(world.credentials, name, 'credential')),
   'credential.history': (world, { name }) => world.versions.get(found(world.credentials, name, 'credential').id) ?? [],
-  'credential.add': (world, asked) => things.addCredential(world, asked),
-  'credential.rotate': (world, { name, secret, expires }) => things.rotate(world, name, secret, expires),
-  'credential.revoke': (world, { name }) => things.setCredentialState(world, name, 'revoked', 'revoke'),
-  'credential.freeze': (world, { name }) => things.setCredentialState(world, name, 'frozen', 'freeze'),
-  'credential.unfreeze': (world, { name }) => things.setCredentialState(world, name, 'active', 'unfreeze'),
-  'credential.remove': (world, { name }) => things.removeCredential(world, name),
-  'agent.list': (world) => world.agents.map((one) => things.agentView(world, one)),
-  'agent.show': (world, { name }) => things.agentView(world, found(world.agents, name, 'agent')),
-  'agent.wiring': (world, { name }) => things.wiring(world, name),
-  'agent.add': (world, { name, ttl }) => things.issueToken(world, name, ttl, true),
-  'agent.renew': (world, { name, ttl }) => things.issueToken(world, name, ttl, false),
-  'agent.revoke': (world, { name }) => things.setAgentState(world, name, 'revoked', 'revoke'),
-  'agent.pause': (world, { name }) => things.setAgentState(world, name, 'paused', 'pause'),
-  'agent.resume': (world, { name }) => things.setAgentState(world, name, 'active', 'resume'),
+  'credential.add': (world, asked) => credentials.addCredential(world, asked),
+  'credential.rotate': (world, { name, secret, expires }) => credentials.rotate(world, name, secret, expires),
+  'credential.revoke': (world, { name }) => credentials.setCredentialState(world, name, 'revoked', 'revoke'),
+  'credential.freeze': (world, { name }) => credentials.setCredentialState(world, name, 'frozen', 'freeze'),
+  'credential.unfreeze': (world, { name }) => credentials.setCredentialState(world, name, 'active', 'unfreeze'),
+  'credential.remove': (world, { name }) => credentials.removeCredential(world, name),
+  'agent.list': (world) => world.agents.map((one) => agents.agentView(world, one)),
+  'agent.show': (world, { name }) => agents.agentView(world, found(world.agents, name, 'agent')),
+  'agent.wiring': (world, { name }) => agents.wiring(world, name),
+  'agent.add': (world, { name, ttl }) => agents.issueToken(world, name, ttl, true),
+  'agent.renew': (world, { name, ttl }) => agents.issueToken(world, name, ttl, false),
+  'agent.revoke': (world, { name }) => agents.setAgentState(world, name, 'revoked', 'revoke'),
+  'agent.pause': (world, { name }) => agents.setAgentState(world, name, 'paused', 'pause'),
+  'agent.resume': (world, { name }) => agents.setAgentState(world, name, 'active', 'resume'),
   'agent.pause_all': (world) => pauseAll(world, true),
   'agent.resume_all': (world) => pauseAll(world, false),
-  'agent.remove': (world, { name }) => things.removeAgent(world, name),
+  'agent.remove': (world, { name }) => agents.removeAgent(world, name),
   'grant.list': (world) => world.grants,
   'grant.show': (world, { name }) => world.grants.find((one) => one.grant === name),
-  'grant.add': (world, asked) => things.addGrant(world, asked),
-  'grant.set': (world, asked) => things.setGrant(world, asked),
-  'grant.remove': (world, { name }) => things.removeGrant(world, name),
-  'policy.explain': () => ({ allowed: true, code: null, rule: 'the grant allows any method on any path', grant: null, credential: null }),
+  'grant.add': (world, asked) => agents.addGrant(world, asked),
+  'grant.set': (world, asked) => agents.setGrant(world, asked),
+  'grant.remove': (world, { name }) => agents.removeGrant(world, name),
+  'policy.explain': () => ({
+    allowed: true,
+    code: null,
+    rule: 'the grant allows any method on any path',
+    grant: null,
+    credential: null,
+  }),
   'usage.report': (world, { since, by }) => reports.report(world, since, by),
   'usage.overview': (world, { range }) => reports.overview(world, range),
   'audit.list': (world, asked) => reports.list(world, asked),
-  'audit.verify': (world) => ({ ok: true, records: world.record.length, head: 'b0c4'.repeat(16), first_bad: null, problem: null }),
+  'audit.verify': (world) => ({
+    ok: true,
+    records: world.record.length,
+    head: 'b0c4'.repeat(16),
+    first_bad: null,
+    problem: null,
+  }),
   'settings.show': (world) => world.settings,
   'settings.set': (world, to) => vault.setSettings(world, to),
 };
@@ -91,16 +112,26 @@ export function fakeEngine(search: string): Transport & { world: World; call: Tr
   }
   if (asked.has('vault')) world.vault = asked.get('vault') as VaultState;
   if (asked.has('keychain')) world.keychain = asked.get('keychain') as KeychainState;
-  if (asked.has('warn')) world.warnings = ['This vault is an older copy than the one last opened here. Changes made since then are not in it.'];
+  if (asked.has('warn'))
+    world.warnings = [
+      'This vault is an older copy than the one last opened here. Changes made since then are not in it.',
+    ];
   if (asked.get('traffic') !== 'off') keepComing(world);
   return {
     world,
     call: async (verb, name, params) => {
-      if ((CALLS as Record<string, string>)[name] !== verb) throw new CallError('usage', `There is no ${verb} named ${name}.`, '');
+      if ((CALLS as Record<string, string>)[name] !== verb)
+        throw new CallError('usage', `There is no ${verb} named ${name}.`, '');
       if (asked.get('slow') === name) await new Promise(() => {});
       await new Promise((done) => setTimeout(done, 8));
-      if (asked.get('fail') === name) throw new CallError('unavailable', 'The record could not be read: the disk did not answer.', 'Check the disk, then try again.');
-      if (world.vault === 'locked' && !WHILE_LOCKED.has(name)) throw new CallError('vault_locked', 'The vault is locked.', 'Unlock it first.');
+      if (asked.get('fail') === name)
+        throw new CallError(
+          'unavailable',
+          'The record could not be read: the disk did not answer.',
+          'Check the disk, then try again.',
+        );
+      if (world.vault === 'locked' && !WHILE_LOCKED.has(name))
+        throw new CallError('vault_locked', 'The vault is locked.', 'Unlock it first.');
       const result = await HANDLERS[name as keyof typeof CALLS](world, params);
       return structuredClone(result ?? {});
     },

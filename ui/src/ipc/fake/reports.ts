@@ -23,7 +23,11 @@ export function overview(world: World, range: string): OverviewView {
   const inRange = requests(world).filter((one) => one.time >= start);
   const before = requests(world).filter((one) => one.time >= start - length && one.time < start);
   const series = Array.from({ length: Math.round(length / step) }, (_, i) => ({
-    at: iso(start + i * step), requests: 0, errors: 0, denied: 0, tokens: 0,
+    at: iso(start + i * step),
+    requests: 0,
+    errors: 0,
+    denied: 0,
+    tokens: 0,
   }));
   for (const one of inRange) {
     const point = series[Math.floor((one.time - start) / step)];
@@ -40,7 +44,9 @@ export function overview(world: World, range: string): OverviewView {
     series,
     by_agent: grouped(inRange, (one) => one.agent).sort(byRequests),
     by_credential: grouped(inRange, (one) => one.credential).sort(byRequests),
-    by_model: grouped(inRange, (one) => one.model).sort((a, b) => b.tokens_in + b.tokens_out - a.tokens_in - a.tokens_out),
+    by_model: grouped(inRange, (one) => one.model).sort(
+      (a, b) => b.tokens_in + b.tokens_out - a.tokens_in - a.tokens_out,
+    ),
   };
 }
 
@@ -48,7 +54,9 @@ export function report(world: World, since: string | null | undefined, by: strin
   const from = since ? Date.now() - (RANGES[since]?.[0] ?? Infinity) : -Infinity;
   const all = requests(world).filter((one) => one.time >= from);
   if (!by) return [row('all', all)];
-  return grouped(all, (one) => (by === 'hour' || by === 'day' ? one.at.slice(0, by === 'hour' ? 13 : 10) : (one as never)[by]));
+  return grouped(all, (one) =>
+    by === 'hour' || by === 'day' ? one.at.slice(0, by === 'hour' ? 13 : 10) : (one as never)[by],
+  );
 }
 
 export function list(world: World, asked: AuditRequest): AuditPage {
@@ -70,7 +78,9 @@ export function list(world: World, asked: AuditRequest): AuditPage {
 }
 
 function words(one: Entry): string {
-  return [one.agent, one.credential, one.service, one.host, one.path, one.model, one.code, one.reason].join(' ').toLowerCase();
+  return [one.agent, one.credential, one.service, one.host, one.path, one.model, one.code, one.reason]
+    .join(' ')
+    .toLowerCase();
 }
 
 function requests(world: World): Entry[] {

@@ -12,7 +12,12 @@ export function status(world: World): StatusView {
   return {
     vault: world.vault,
     engine: 'running',
-    proxy: { base, forward: null, added_p50_us: world.record.length > 0 ? 214 : null, added_p99_us: world.record.length > 0 ? 780 : null },
+    proxy: {
+      base,
+      forward: null,
+      added_p50_us: world.record.length > 0 ? 214 : null,
+      added_p99_us: world.record.length > 0 ? 780 : null,
+    },
     keychain: world.keychain,
     paused: world.paused,
     version: '0.1.0',
@@ -31,25 +36,45 @@ export async function create(world: World, password: string, noKeychain: boolean
   return recovery(world);
 }
 
-export async function unlock(world: World, asked: Partial<UnlockRequest>): Promise<{ vault: 'unlocked' }> {
+export async function unlock(
+  world: World,
+  asked: Partial<UnlockRequest>,
+): Promise<RecoveryView | { vault: 'unlocked' }> {
   await derive();
   if (world.keychain === 'locked') {
-    throw new CallError('unavailable', 'The keychain is locked, and the vault needs the secret it holds.', 'Unlock your desktop’s keychain, then try again.');
+    throw new CallError(
+      'unavailable',
+      'The keychain is locked, and the vault needs the secret it holds.',
+      'Unlock your desktop’s keychain, then try again.',
+    );
   }
   if (asked.recovery_key) {
     if (plain(asked.recovery_key) !== plain(world.recovery)) {
-      throw new CallError('wrong_password', 'This is not the recovery key of this vault.', 'Look for typing errors; the key has 32 letters and digits.');
+      throw new CallError(
+        'wrong_password',
+        'This is not the recovery key of this vault.',
+        'Look for typing errors; the key has 32 letters and digits.',
+      );
     }
     if (!asked.new_password) throw new CallError('usage', 'A new password is missing.', '');
     world.password = asked.new_password;
   } else if (asked.password !== world.password) {
-    throw new CallError('wrong_password', 'This is not the password of this vault.', 'Try again, or open the vault with your recovery key.');
+    throw new CallError(
+      'wrong_password',
+      'This is not the password of this vault.',
+      'Try again, or open the vault with your recovery key.',
+    );
   } else if (world.keychain === 'missing') {
-    throw new CallError('unavailable', 'The keychain no longer holds this vault’s secret.', 'Open the vault with your recovery key.');
+    throw new CallError(
+      'unavailable',
+      'The keychain no longer holds this vault’s secret.',
+      'Open the vault with your recovery key.',
+    );
   }
   world.vault = 'unlocked';
-  remember(world, { result: 'act', code: 'vault.unlock', reason: 'unlocked' });
+  remember(world, { result: 'act', code: asked.recovery_key ? 'vault.recover' : 'vault.unlock', reason: null });
   world.changed('vault', 'activity');
+  if (asked.recovery_key) return recovery(world);
   return { vault: 'unlocked' };
 }
 
@@ -84,7 +109,11 @@ export function setSettings(world: World, to: SettingsView): SettingsView {
 
 function mustMatch(world: World, password: string): void {
   if (password !== world.password) {
-    throw new CallError('wrong_password', 'This is not the password in force.', 'Type the password that opens the vault now.');
+    throw new CallError(
+      'wrong_password',
+      'This is not the password in force.',
+      'Type the password that opens the vault now.',
+    );
   }
 }
 

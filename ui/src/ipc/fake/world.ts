@@ -13,6 +13,8 @@ import { CallError } from '../errors';
 import { catalogue } from './catalogue';
 import { seeded, word, type Random } from './random';
 
+export const DAY = 86_400_000;
+
 export type StoredAgent = Omit<AgentView, 'grants'>;
 export type StoredCredential = Omit<CredentialView, 'grants' | 'age_days'>;
 export type Entry = AuditView & { time: number };
@@ -90,14 +92,14 @@ export function iso(time: number): string {
 }
 
 /** What the grant allows, in the words the engine uses. */
-export function sentence(grant: GrantView, title: string): string {
-  const parts = [`${grant.agent} may use ${grant.credential} for`];
-  parts.push(grant.methods.length > 0 ? grant.methods.join(', ') : 'any method');
-  parts.push(grant.paths.length > 0 ? `on ${grant.paths.join(', ')}` : `on all of ${title}`);
-  if (grant.rate) parts.push(`up to ${grant.rate.replace('/', ' times per ')}`);
-  if (grant.hours) parts.push(`between ${grant.hours.replace('-', ' and ')} UTC`);
-  if (grant.expires) parts.push(`until ${grant.expires.slice(0, 10)}`);
-  return `${parts.join(' ')}.`;
+export function sentence(grant: GrantView): string {
+  let text = `${grant.agent} may use ${grant.credential}`;
+  if (grant.methods.length > 0) text += ` for ${grant.methods.join(', ')}`;
+  if (grant.paths.length > 0) text += ` on ${grant.paths.join(', ')}`;
+  if (grant.rate) text += `, at most ${grant.rate}`;
+  if (grant.hours) text += `, between ${grant.hours} UTC`;
+  if (grant.expires) text += `, until ${grant.expires.slice(0, 10)}`;
+  return text;
 }
 
 export function remember(world: World, entry: Partial<AuditView> & { result: string }, time = Date.now()): Entry {
@@ -130,4 +132,16 @@ export function remember(world: World, entry: Partial<AuditView> & { result: str
   };
   world.record.push(whole);
   return whole;
+}
+
+/** Writes down what the human did. */
+export function act(world: World, code: string, who: { agent?: string; credential?: string; service?: string }): void {
+  remember(world, {
+    result: 'act',
+    code,
+    reason: 'in the window',
+    agent: who.agent ?? null,
+    credential: who.credential ?? null,
+    service: who.service ?? null,
+  });
 }

@@ -19,7 +19,12 @@ export const RESULTS = [
 const PAGE = 200;
 
 export function filterFrom(params: Record<string, string>): Filter {
-  return { agent: params.agent ?? '', credential: params.credential ?? '', result: params.result ?? '', text: params.text ?? '' };
+  return {
+    agent: params.agent ?? '',
+    credential: params.credential ?? '',
+    result: params.result ?? '',
+    text: params.text ?? '',
+  };
 }
 
 /** What the engine is asked; "errors" spans two of its results, so it is narrowed here. */
@@ -35,7 +40,9 @@ export function request(filter: Filter, before: number | null) {
 }
 
 export function fits(entry: AuditView, filter: Filter): boolean {
-  return filter.result !== 'failed' || entry.result === 'error' || (entry.result === 'done' && (entry.status ?? 0) >= 400);
+  return (
+    filter.result !== 'failed' || entry.result === 'error' || (entry.result === 'done' && (entry.status ?? 0) >= 400)
+  );
 }
 
 export function createFeed(filter: () => Filter) {
@@ -70,9 +77,11 @@ export function createFeed(filter: () => Filter) {
       const page = await query('audit.list', request(filter(), before));
       if (asked !== key) return;
       // The newest page moves on while older ones are read: keep what falls out of it.
-      older = [...fresh.filter((one) => one.seq >= before), ...older.filter((one) => one.seq < before), ...page.entries].filter(
-        (one, i, all) => i === 0 || one.seq < (all[i - 1] as AuditView).seq,
-      );
+      older = [
+        ...fresh.filter((one) => one.seq >= before),
+        ...older.filter((one) => one.seq < before),
+        ...page.entries,
+      ].filter((one, i, all) => i === 0 || one.seq < (all[i - 1] as AuditView).seq);
       next = page.next;
     } catch (thrown) {
       error = toCallError(thrown);
