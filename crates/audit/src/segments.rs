@@ -11,8 +11,8 @@ use crate::frame::{Place, Walk};
 use crate::header::{HEADER_LEN, Header, HeaderFault};
 use crate::seal::Keys;
 
-/// A segment is closed when it has reached this size.
-pub(crate) const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+/// A segment is closed when it has reached this size. Tests make do with less, so that they need not write so much.
+pub(crate) const SEGMENT_BYTES: u64 = if cfg!(test) { 512 * 1024 } else { 8 * 1024 * 1024 };
 
 /// The segment's file.
 pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
