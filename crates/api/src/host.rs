@@ -23,6 +23,9 @@ const PORTS: std::ops::Range<u16> = 20_000..60_000;
 /// How often activity is told and the idle lock is looked at.
 const TICK: Duration = Duration::from_millis(100);
 
+/// The log's head is noted in the vault every so many ticks.
+const HEAD_TICKS: u64 = 50;
+
 /// How a host is started.
 pub struct HostOptions {
     /// Port of the proxy; `None` means the installation's own, 0 any free one.
@@ -225,6 +228,7 @@ const fn tag(change: Change) -> Tag {
 
 async fn tick(engine: Engine, lock_when_idle: bool, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TICK);
+    let mut count = 0u64;
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -232,6 +236,12 @@ async fn tick(engine: Engine, lock_when_idle: bool, stop: CancellationToken) {
             _ = ticks.tick() => {}
         }
         engine.tell_activity();
+        count += 1;
+        if count % HEAD_TICKS == 0 {
+            let engine = engine.clone();
+            // A log or vault that fails here fails the next release or change, too, and says so there.
+            let _ = blocking(move || engine.note_log_head().map_err(ApiError::from)).await;
+        }
         if lock_when_idle && engine.is_idle() {
             let engine = engine.clone();
             let _ = blocking(move || engine.lock().map_err(ApiError::from)).await;

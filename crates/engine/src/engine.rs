@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use claviger_audit::Log;
-use claviger_model::{Act, Record, Subject, Timestamp};
+use claviger_model::{Act, EventId, Record, Subject, Timestamp};
 use claviger_platform::{Dirs, Keychain};
 use claviger_proxy::ports::{Ports, Snapshot};
 use claviger_proxy::{Config, Proxy};
@@ -216,6 +216,21 @@ impl Engine {
         }
     }
 
+    /// Puts the log's head under the vault's MAC, so that a log cut behind it is noticed. Called every few seconds.
+    pub fn note_log_head(&self) -> Result<(), EngineError> {
+        let mut state = self.inner.state.lock();
+        let State::Open(open) = &mut *state else { return Ok(()) };
+        let head = open.live.log.head();
+        if open.vault.log_head().is_some_and(|(seq, _)| seq == head.seq) {
+            return Ok(());
+        }
+        // On the disk first: after a power cut the vault must not remember more than the disk does.
+        open.live.log.flush()?;
+        open.vault.set_log_head(head.seq, head.hash)?;
+        self.anchor(&open.vault);
+        Ok(())
+    }
+
     /// When the vault was last used, by a person or an agent.
     pub fn last_use(&self) -> Timestamp {
         self.inner.doors.last_use()
@@ -291,32 +306,31 @@ impl Engine {
         let live = open.live.clone();
         let mut outcome = None;
         let mut refused = None;
-        let written = open.vault.write(now, |writer| match work(&mut book, writer, &live) {
-            Ok(done) => {
-                outcome = Some(done);
-                Ok(())
-            }
-            Err(why) => {
-                refused = Some(why);
-                Err(WriteError::Refused)
+        // The record goes ahead of the commit: an act without effect can be explained, an effect without record not.
+        let written = open.vault.write(now, |writer| {
+            let made = work(&mut book, writer, &live).and_then(|(result, done)| {
+                live.log.append(&done.record(now))?;
+                Ok(result)
+            });
+            match made {
+                Ok(result) => {
+                    outcome = Some(result);
+                    Ok(())
+                }
+                Err(why) => {
+                    refused = Some(why);
+                    Err(WriteError::Refused)
+                }
             }
         });
         if let Some(why) = refused {
             return Err(why);
         }
         written?;
-        let Some((result, done)) = outcome else { return Err(EngineError::Locked) };
+        let Some(result) = outcome else { return Err(EngineError::Locked) };
         open.book = book;
         self.reinstall(open)?;
         self.anchor(&open.vault);
-        let record = Record::Act(Act {
-            event: claviger_model::EventId::from_bytes(claviger_crypto::random_id()),
-            at: now,
-            what: done.what.into(),
-            subject: done.subject,
-            detail: done.detail,
-        });
-        live.log.append(&record)?;
         drop(state);
         self.inner.doors.note_use();
         self.tell(told);
@@ -344,5 +358,10 @@ pub(crate) struct Done {
 impl Done {
     pub(crate) fn new(what: &'static str, subject: Subject, detail: impl Into<String>) -> Self {
         Self { what, subject, detail: detail.into() }
+    }
+
+    pub(crate) fn record(self, at: Timestamp) -> Record {
+        let event = EventId::from_bytes(claviger_crypto::random_id());
+        Record::Act(Act { event, at, what: self.what.into(), subject: self.subject, detail: self.detail })
     }
 }

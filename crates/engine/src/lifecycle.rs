@@ -5,12 +5,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use claviger_audit::{Durability, Head, Log, OpenReport};
 use claviger_crypto::Kdf;
-use claviger_model::{Act, EventId, Record, Subject};
+use claviger_model::Subject;
 use claviger_proxy::ports::Snapshot;
 use claviger_secret::{Passphrase, RecoveryKey};
 use claviger_vault::{KeyPurpose, UnlockError, Unlocked, Vault};
 
-use crate::engine::{Change, Engine, Open, State};
+use crate::engine::{Change, Done, Engine, Open, State};
 use crate::error::EngineError;
 use crate::live::Live;
 use crate::tokens::{TokenKeys, TokenRows};
@@ -200,13 +200,8 @@ impl Engine {
         book.credentials.sort_by_key(|c| c.created_at);
         book.grants.sort_by_key(|g| g.created_at);
         let paused = vault.setting(SETTING_PAUSED)?.is_some_and(|value| !value.is_empty());
-        log.append(&Record::Act(Act {
-            event: EventId::from_bytes(claviger_crypto::random_id()),
-            at: self.now(),
-            what: what.into(),
-            subject: Subject::Vault,
-            detail: String::new(),
-        }))?;
+        log.append(&Done::new(what, Subject::Vault, "").record(self.now()))?;
+        log.flush()?;
         let head = log.head();
         vault.set_log_head(head.seq, head.hash)?;
         self.anchor(&vault);
@@ -233,13 +228,7 @@ impl Engine {
             agent.cut.cancel();
         }
         let Open { mut vault, live, .. } = *open;
-        let recorded = live.log.append(&Record::Act(Act {
-            event: EventId::from_bytes(claviger_crypto::random_id()),
-            at: self.now(),
-            what: "vault.lock".into(),
-            subject: Subject::Vault,
-            detail: String::new(),
-        }));
+        let recorded = live.log.append(&Done::new("vault.lock", Subject::Vault, "").record(self.now()));
         self.inner.doors.close();
         live.log.close();
         let head = live.log.head();
@@ -314,14 +303,7 @@ impl Engine {
     }
 
     fn note_vault_act(&self, what: &'static str) -> Result<(), EngineError> {
-        let record = Record::Act(Act {
-            event: EventId::from_bytes(claviger_crypto::random_id()),
-            at: self.now(),
-            what: what.into(),
-            subject: Subject::Vault,
-            detail: String::new(),
-        });
-        self.log()?.append(&record)?;
+        self.log()?.append(&Done::new(what, Subject::Vault, "").record(self.now()))?;
         self.tell(Change::Activity);
         Ok(())
     }
