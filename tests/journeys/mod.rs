@@ -10,6 +10,8 @@ mod lifecycle;
 mod official_clients;
 /// Bad input and bad circumstances: what happened, what to do, and nothing lost.
 mod trouble;
+/// Exports and lists of hostile text, and the record as it comes.
+mod views;
 /// `env` and `run`: a program is wired by placeholders alone.
 mod wiring;
 

@@ -17,7 +17,7 @@ fn what_the_grant_does_not_allow_is_refused() {
     };
     set(&["--method", "GET,POST"]);
     scene.refused("another method", &request("DELETE", "/v1/models"), 403, "policy_denied");
-    scene.refused("a method in lower case", &request("get", "/v1/models"), 403, "policy_denied");
+    scene.refused("a method in lower case", &request("get", "/v1/models"), 400, "request_malformed");
     set(&["--method", "", "--path", "/v1/chat/**"]);
     scene.refused("another path", &request("GET", "/v1/models"), 403, "policy_denied");
     scene.refused("a path that only begins so", &request("GET", "/v1/chatx"), 403, "policy_denied");

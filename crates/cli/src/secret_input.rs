@@ -4,7 +4,7 @@
 //! When several are asked from stdin on one command, each stands on a line of its own, in this order: the password,
 //! the recovery key, the new password, the agent's token; the credential's secret comes last and takes all the rest.
 
-use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use claviger_api::schema::{ApiError, Code};
@@ -92,7 +92,8 @@ impl SecretReader {
         let text = match (source.stdin, &source.file) {
             (true, _) => {
                 let mut bytes = Vec::new();
-                let read = std::io::stdin().lock().take(SECRET_LIMIT + 1).read_to_end(&mut bytes);
+                let read = claviger_platform::raw_stdin()
+                    .and_then(|stdin| stdin.take(SECRET_LIMIT + 1).read_to_end(&mut bytes));
                 read.map_err(|why| unreadable("the secret", "stdin", &why))?;
                 bytes
             }
@@ -127,12 +128,7 @@ pub(crate) fn passphrase(secret: Secret) -> Passphrase {
 fn line_from(source: &Source, what: &str) -> Result<Option<Secret>, ApiError> {
     let bytes = match (source.stdin, &source.file) {
         (false, None) => return Ok(None),
-        (true, _) => {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin().lock().take(LINE_LIMIT + 1).read_until(b'\n', &mut bytes);
-            read.map_err(|why| unreadable(what, "stdin", &why))?;
-            bytes
-        }
+        (true, _) => line_from_stdin().map_err(|why| unreadable(what, "stdin", &why))?,
         (false, Some(path)) => {
             let mut bytes = read_file(path, LINE_LIMIT, what)?;
             if let Some(end) = bytes.iter().position(|b| *b == b'\n') {
@@ -142,6 +138,19 @@ fn line_from(source: &Source, what: &str) -> Result<Option<Secret>, ApiError> {
         }
     };
     checked(bytes, LINE_LIMIT, what).map(Some)
+}
+
+/// One line, byte by byte: what follows stays in the pipe, and nothing stays in a buffer.
+fn line_from_stdin() -> std::io::Result<Vec<u8>> {
+    let mut stdin = claviger_platform::raw_stdin()?;
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while line.len() as u64 <= LINE_LIMIT && stdin.read(&mut byte)? == 1 {
+        line.push(byte[0]);
+        if byte[0] == b'\n' {
+            break;
+        }
+    }
+    Ok(line)
 }
 
 fn read_file(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>, ApiError> {

@@ -12,6 +12,7 @@ mod keychain;
 mod locale;
 mod peer;
 mod process;
+mod stdin;
 
 pub use dirs::{Dirs, DirsError};
 pub use display::display_is_missing;
@@ -21,3 +22,4 @@ pub use keychain::{FakeKeychain, FakeState, Keychain, KeychainError, system_keyc
 pub use locale::settle_locale;
 pub use peer::{Peer, own_uid, peer_credentials};
 pub use process::{ProcessExit, become_program, wait_for_exit};
+pub use stdin::raw_stdin;

@@ -12,9 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use credential::{AgentCommand, CredentialCommand, ServiceAdd, ServiceCommand};
 pub(crate) use grant::{EnvArgs, GrantCommand, PolicyCommand, RunArgs, Shell};
-pub(crate) use vault::{
-    InitArgs, PasswordCommand, RecoveryCommand, ServeArgs, SettingsCommand, UnlockArgs,
-};
+pub(crate) use vault::{InitArgs, PasswordCommand, RecoveryCommand, ServeArgs, SettingsCommand, UnlockArgs};
 pub(crate) use view::{AuditCommand, AuditFilter, ExportFormat, UsageArgs};
 
 /// Keeper of the keys: AI agents use your API credentials and never hold them.
