@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
+use claviger_model::RefusalCode;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -155,14 +156,19 @@ impl Conn {
         *self.live.lock() = None;
     }
 
-    /// Whether what the release under way rests on has ended.
-    pub(crate) fn must_be_cut(&self) -> bool {
+    /// Whether what the release under way rests on has ended, as the refusal that it would now get.
+    pub(crate) fn must_be_cut(&self) -> Option<RefusalCode> {
         let live = self.live.lock();
-        live.as_ref().is_some_and(|live| {
-            live.epoch != self.shared.epoch.load(Ordering::Acquire)
-                || live.agent.cut.is_cancelled()
-                || live.route.cut.is_cancelled()
-        })
+        let live = live.as_ref()?;
+        if live.epoch != self.shared.epoch.load(Ordering::Acquire) {
+            Some(RefusalCode::VaultLocked)
+        } else if live.agent.cut.is_cancelled() {
+            Some(RefusalCode::Unauthenticated)
+        } else if live.route.cut.is_cancelled() {
+            Some(RefusalCode::GrantMissing)
+        } else {
+            None
+        }
     }
 
     /// Asks the connection to end. A harder ending overrides a softer one.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use claviger_meter::Meter;
-use claviger_model::{RefusalCode, Timestamp};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use claviger_model::{AuthScheme, RefusalCode, Timestamp};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -97,24 +97,32 @@ async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer,
     let limit = shared.config.upstream_head_timeout;
     let mut is_second = false;
     let (mut answer, lease) = loop {
-        let pooled = if is_second { None } else { origin.pooled().await };
+        let now = shared.ticks.load(Ordering::Relaxed);
+        let pooled = if is_second { None } else { origin.pooled(now).await };
         let is_pooled = pooled.is_some();
+        let spare = pooled.as_ref().filter(|pooled| pooled.has_rested).and_then(|_| outgoing.spare());
         let line = match pooled {
-            Some(line) => line,
+            Some(pooled) => pooled.line,
             None => shared.pool.dial(&origin, shared).await.map_err(refused_dial)?,
         };
         // Dialling takes time in which the grant may have ended.
-        if conn.must_be_cut() {
-            return Err(Stop::new(RefusalCode::GrantMissing, "the grant ended before the request was sent"));
+        if let Some(code) = conn.must_be_cut() {
+            return Err(Stop::new(code, "what was granted ended before the request was sent"));
         }
         match tokio::time::timeout(limit, line.send(outgoing, &origin, shared, &flow)).await {
             Ok(Ok(answered)) => break answered,
-            Ok(Err(SendError { unsent: Some(unsent), .. })) if is_pooled && !is_second => {
-                // The pooled connection had died before a byte of this request was sent.
-                outgoing = *unsent;
-                is_second = true;
+            Ok(Err(SendError { error, unsent })) => {
+                // A pooled connection may have died before it took the request, or while it did.
+                let again = unsent.map(|unsent| *unsent).or(spare.filter(|_| !error.is_parse()));
+                match again {
+                    Some(again) if is_pooled && !is_second => {
+                        origin.forget_shared();
+                        outgoing = again;
+                        is_second = true;
+                    }
+                    _ => return Err(send_failed(&error, flow.fault())),
+                }
             }
-            Ok(Err(failed)) => return Err(send_failed(&failed.error, flow.fault())),
             Err(_) => return Err(Stop::new(RefusalCode::UpstreamTimeout, "no answer within the time limit")),
         }
     };
@@ -123,7 +131,13 @@ async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer,
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Stop::new(RefusalCode::ResponseBlocked, "the upstream switched protocols unasked"));
     }
+    if ends_in_two_ways(answer.headers()) {
+        return Err(Stop::new(RefusalCode::ResponseBlocked, "the answer says in two ways where it ends"));
+    }
     strip::answer(answer.headers_mut());
+    if let AuthScheme::Query(name) = &route.service.auth {
+        strip::parameter(answer.headers_mut(), name);
+    }
     *answer.version_mut() = http::Version::HTTP_11;
     let meter = route.service.usage.and_then(|shape| {
         // Only plain text can be read in passing; it was asked for.
@@ -133,6 +147,19 @@ async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer,
         (is_plain && meter.is_reading()).then_some(meter)
     });
     Ok((answer, meter, lease))
+}
+
+/// Whoever reads such an answer after us might see another end of it than we do (RFC 9112 §6.3).
+fn ends_in_two_ways(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match lengths.next() {
+        None => false,
+        Some(length) => {
+            !length.as_bytes().iter().all(u8::is_ascii_digit)
+                || lengths.next().is_some()
+                || headers.contains_key(TRANSFER_ENCODING)
+        }
+    }
 }
 
 fn refused_dial(error: DialError) -> Stop {

@@ -2,7 +2,7 @@
 //!
 //! Must not know credentials: the slots of tokens are emptied in `authenticate`.
 
-use http::header::{CONNECTION, HeaderMap, HeaderName};
+use http::header::{CONNECTION, CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
 /// Takes off a request what is meant for this hop alone or would steer the upstream past the policy.
 pub(crate) fn request(headers: &mut HeaderMap) {
@@ -61,6 +61,26 @@ pub(crate) fn answer(headers: &mut HeaderMap) {
     });
 }
 
+/// Takes a query parameter out of the addresses that an answer names: a redirect may repeat the credential in it.
+pub(crate) fn parameter(headers: &mut HeaderMap, name: &str) {
+    for field in [LOCATION, CONTENT_LOCATION] {
+        let Some(value) = headers.get(&field) else { continue };
+        let Ok(url) = value.to_str() else {
+            headers.remove(&field);
+            continue;
+        };
+        let (rest, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+        let Some((path, query)) = rest.split_once('?') else { continue };
+        let mut cleaned = String::with_capacity(url.len());
+        cleaned.push_str(path);
+        crate::path::push_query_without(&mut cleaned, query, &[name]);
+        cleaned.push_str(fragment);
+        if let Ok(value) = HeaderValue::from_str(&cleaned) {
+            headers.insert(field, value);
+        }
+    }
+}
+
 fn strip(headers: &mut HeaderMap, goes: impl Fn(&str) -> bool) {
     // Fields that Connection names are meant for this hop (RFC 9110 §7.6.1).
     let named: Vec<HeaderName> = headers
@@ -116,7 +136,6 @@ fn reads_as_override(name: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
-    use http::HeaderValue;
 
     fn left_of(names: &[(&str, &str)], strip: fn(&mut HeaderMap)) -> Vec<String> {
         let mut headers = HeaderMap::new();

@@ -36,7 +36,7 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 fn judge(conn: &Conn) {
-    if conn.must_be_cut() {
+    if conn.must_be_cut().is_some() {
         return conn.end(Ending::Cut);
     }
     let config = &conn.shared.config;

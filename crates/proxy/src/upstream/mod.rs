@@ -9,6 +9,7 @@ mod tls;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use claviger_model::ServiceId;
 use http::header::{HOST, HeaderValue};
@@ -56,6 +57,9 @@ struct Idle {
     since: u32,
 }
 
+/// How long a connection may take to be ready again after its last answer was read.
+const SETTLING: Duration = Duration::from_millis(50);
+
 type H1 = http1::SendRequest<UpBody>;
 type H2 = http2::SendRequest<UpBody>;
 
@@ -65,6 +69,13 @@ pub(crate) enum Line {
     H1(H1),
     /// Many at once.
     H2(H2),
+}
+
+/// A connection from the pool.
+pub(crate) struct Pooled {
+    pub(crate) line: Line,
+    /// It was idle for a while, so the upstream may be closing it at this very moment.
+    pub(crate) has_rested: bool,
 }
 
 /// A request without its address, which HTTP/1.1 and HTTP/2 write in different places.
@@ -118,7 +129,9 @@ impl Pool {
     /// A fresh connection.
     pub(crate) async fn dial(&self, origin: &Arc<Origin>, shared: &Shared) -> Result<Line, DialError> {
         let _one_at_a_time = if origin.speaks_h2.load(Ordering::Relaxed) {
-            let guard = origin.dialling.lock().await;
+            let guard = tokio::time::timeout(shared.config.upstream_connect_timeout, origin.dialling.lock())
+                .await
+                .map_err(|_| DialError::Unreachable("no connection within the time limit".into()))?;
             if let Some(line) = origin.shared_line() {
                 return Ok(line);
             }
@@ -211,27 +224,35 @@ impl Origin {
     }
 
     /// A pooled connection, if there is one that is alive.
-    pub(crate) async fn pooled(&self) -> Option<Line> {
+    pub(crate) async fn pooled(&self, now: u32) -> Option<Pooled> {
         if self.speaks_h2.load(Ordering::Relaxed)
             && let Some(line) = self.shared_line()
         {
-            return Some(line);
+            return Some(Pooled { line, has_rested: false });
         }
         loop {
-            let mut sender = {
+            let Idle { mut sender, since } = {
                 let mut idle = self.idle.lock();
                 let line = idle.pop()?;
                 self.idle_count.store(idle.len() as u32, Ordering::Relaxed);
-                line.sender
+                line
             };
+            let has_rested = since != now;
             if sender.is_ready() {
-                return Some(Line::H1(sender));
+                return Some(Pooled { line: Line::H1(sender), has_rested });
             }
             // Its last exchange is over on both sides, so this settles at once, one way or the other.
-            if !sender.is_closed() && sender.ready().await.is_ok() {
-                return Some(Line::H1(sender));
+            if !sender.is_closed()
+                && matches!(tokio::time::timeout(SETTLING, sender.ready()).await, Ok(Ok(())))
+            {
+                return Some(Pooled { line: Line::H1(sender), has_rested });
             }
         }
+    }
+
+    /// The shared connection took no request: the next one is dialled.
+    pub(crate) fn forget_shared(&self) {
+        *self.shared.lock() = None;
     }
 
     fn shared_line(&self) -> Option<Line> {
@@ -288,6 +309,17 @@ impl Line {
 // === impl Outgoing ===
 
 impl Outgoing {
+    /// A second copy, for a request that may be sent twice: safe by its method (RFC 9110 §9.2.1), and without a body.
+    pub(crate) fn spare(&self) -> Option<Self> {
+        let is_safe = matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        (is_safe && matches!(self.body, UpBody::Empty)).then(|| Self {
+            method: self.method.clone(),
+            target: self.target.clone(),
+            headers: self.headers.clone(),
+            body: UpBody::Empty,
+        })
+    }
+
     fn into_h1(mut self, origin: &Origin) -> Request<UpBody> {
         self.headers.insert(HOST, origin.host.clone());
         self.request(None, Version::HTTP_11)

@@ -7,7 +7,8 @@ use crate::support::*;
 
 #[tokio::test]
 async fn the_upstream_sees_the_real_key_once_and_the_agents_token_never() {
-    let schemes: [(AuthScheme, fn() -> Material, &str, String); 4] = [
+    type Scheme = (AuthScheme, fn() -> Material, &'static str, String);
+    let schemes: [Scheme; 4] = [
         (AuthScheme::Bearer, || Material::key(KEY.to_owned()), "authorization", format!("Bearer {KEY}")),
         (
             AuthScheme::Header("x-api-key".into()),
@@ -257,6 +258,17 @@ async fn a_redirect_is_passed_on_and_not_followed() {
     let reply = rig.request("POST", "/x", "authorization: Bearer @T\r\n", "hi").await;
     assert_eq!((reply.status, reply.header("location")), (307, Some(location.as_str())), "passed on");
     assert_eq!(elsewhere.connections(), 0, "nobody followed it");
+}
+
+#[tokio::test]
+async fn a_redirect_never_hands_the_agent_a_key_that_stands_in_the_query() {
+    let answer = format!(
+        "HTTP/1.1 302 Found\r\nlocation: https://x.example/a?b=1&key={KEY}&c#d\r\ncontent-length: 0\r\n\r\n"
+    );
+    let upstream = Upstream::new(Scene::Say(answer.into_bytes())).await;
+    let rig = Rig::new(&upstream, Wish { auth: AuthScheme::Query("key".into()), ..Wish::default() }).await;
+    let reply = rig.request("GET", "/x", "x-goog-api-key: @T\r\n", "").await;
+    assert_eq!(reply.header("location"), Some("https://x.example/a?b=1&c#d"), "{reply:?}");
 }
 
 #[tokio::test]

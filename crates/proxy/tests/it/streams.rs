@@ -1,9 +1,11 @@
 //! Streams: passed on as they come, cut when what they rest on ends, accounted for however they end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use claviger_model::{Outcome, RefusalCode, UsageShape};
 use claviger_proxy::Config;
+use parking_lot::Mutex;
 
 use crate::support::*;
 
@@ -161,6 +163,66 @@ async fn a_pooled_connection_that_died_is_replaced_without_the_agent_noticing() 
     let outcomes: Vec<_> = rig.doors.completions(20).await.into_iter().map(|c| c.outcome).collect();
     assert_eq!(outcomes, [Outcome::Done; 20], "one completion each");
     assert_eq!(upstream.seen().len(), 20, "no request was sent twice");
+}
+
+#[tokio::test]
+async fn a_pooled_connection_that_dies_on_a_safe_request_is_replaced_too() {
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec();
+    let upstream = Upstream::new(Scene::Say(answer.clone())).await;
+    let rig = Rig::new(&upstream, Wish::default()).await;
+    assert_eq!(rig.request("GET", "/first", AUTH, "").await.status, 200, "the pool has a connection");
+    upstream.play(Scene::InTurn(Arc::new(Mutex::new(vec![Scene::Say(answer.clone()), Scene::Close]))));
+    // A connection counts as rested from the next sweep on.
+    let rested = Instant::now() + Duration::from_millis(600);
+    eventually("the connection has rested", || Instant::now() > rested).await;
+    let reply = rig.request("GET", "/second", AUTH, "").await;
+    assert_eq!(reply.status, 200, "a safe request is sent again: {reply:?}");
+    assert_eq!(upstream.seen().len(), 3, "the second was sent twice");
+    let rested = Instant::now() + Duration::from_millis(600);
+    eventually("the connection has rested", || Instant::now() > rested).await;
+    upstream.play(Scene::InTurn(Arc::new(Mutex::new(vec![Scene::Say(answer), Scene::Close]))));
+    let reply = rig.request("POST", "/third", AUTH, "pay once").await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (502, "upstream_unreachable"),
+        "any other is not: {reply:?}"
+    );
+    assert_eq!(upstream.seen().len(), 4, "the third was sent once");
+    assert_eq!(rig.doors.completions(3).await.len(), 3, "one completion for each release");
+}
+
+#[tokio::test]
+async fn informational_answers_are_swallowed_and_the_final_one_is_passed_on() {
+    let mut answer = Vec::new();
+    for _ in 0..1000 {
+        answer.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    answer.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\nlink: </evil>\r\n\r\n");
+    answer.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let upstream = Upstream::new(Scene::Say(answer)).await;
+    let rig = Rig::new(&upstream, Wish::default()).await;
+    let mut agent = rig.agent().await;
+    agent.send(rig.fill(&format!("GET @B/x HTTP/1.1\r\nhost: @H\r\n{AUTH}\r\n")).as_bytes()).await;
+    let reply = agent.reply().await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, "ok"), "{reply:?}");
+    assert_eq!(reply.header("link"), None, "an early hint leaked into the answer");
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_in_two_ways_is_not_passed_on() {
+    for head in [
+        "content-length: 3\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 10",
+        "content-length: 10\r\ncontent-length: 10",
+        "content-length: 10\r\ncontent-length: 3",
+        "content-length: 10, 10",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        let upstream = Upstream::new(Scene::SayAndClose(answer.into())).await;
+        let rig = Rig::new(&upstream, Wish::default()).await;
+        let reply = rig.request("GET", "/x", AUTH, "").await;
+        assert_eq!((reply.status, reply.code().as_str()), (502, "response_blocked"), "{head}: {reply:?}");
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub(crate) enum Scene {
     Silence,
     /// Closes without a word.
     Close,
+    /// One scene a request, from the last to the first.
+    InTurn(Arc<Mutex<Vec<Scene>>>),
 }
 
 #[derive(Clone)]
@@ -159,7 +161,11 @@ impl Inner {
         let mut unread = Vec::new();
         while let Some(request) = self.request(&mut socket, &mut unread).await {
             self.seen.lock().push(request);
-            let scene = self.scene.lock().clone();
+            let mut scene = self.scene.lock().clone();
+            if let Scene::InTurn(scenes) = &scene {
+                let next = scenes.lock().pop().expect("a scene for each request");
+                scene = next;
+            }
             match scene {
                 Scene::Say(bytes) => {
                     if socket.write_all(&bytes).await.is_err() {
@@ -212,7 +218,7 @@ impl Inner {
                     let _ = socket.read(&mut nothing).await;
                     return;
                 }
-                Scene::Close => return,
+                Scene::Close | Scene::InTurn(_) => return,
             }
         }
         let _ = socket.shutdown().await;
