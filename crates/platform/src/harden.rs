@@ -58,7 +58,7 @@ pub fn harden() {
     if let Err(why) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
         tracing::warn!("debuggers could not be kept out: {why}");
     }
-    before.variables = remove_variables(|name| is_injection(name));
+    before.variables = remove_variables(is_injection);
     // A second call keeps what the first one found.
     let _ = BEFORE.set(before);
 }
@@ -87,7 +87,7 @@ fn remove_variables(unwanted: impl Fn(&OsStr) -> bool) -> Vec<(OsString, OsStrin
     for (name, _) in &found {
         // SAFETY: changing the environment is unsound only while another thread may read it, and it was just checked
         // that there is no other thread.
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, clippy::disallowed_methods)]
         unsafe {
             std::env::remove_var(name);
         }
@@ -96,7 +96,7 @@ fn remove_variables(unwanted: impl Fn(&OsStr) -> bool) -> Vec<(OsString, OsStrin
 }
 
 /// Whether this process has one thread. Where that cannot be known, the answer is the caller's promise: yes.
-fn is_the_only_thread() -> bool {
+pub(crate) fn is_the_only_thread() -> bool {
     #[cfg(target_os = "linux")]
     {
         std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)

@@ -1,13 +1,26 @@
 //! The locale that the web view is given. Must not know what is shown.
 
+use crate::harden::is_the_only_thread;
+
 /// WebKit reads its language out of the locale's name, knows plain `C`, and takes `C.UTF-8` (the usual one in containers)
 /// for a language called "C": then every number format in the page throws. Such a locale is named plainly here.
 /// Must run while there is a single thread.
 pub fn settle_locale() {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(name) = to_settle(named("LC_ALL"), named("LC_CTYPE"), named("LANG")) {
-        // SAFETY: called first thing in `main`, while no other thread can read the environment.
-        #[expect(unsafe_code, reason = "the environment can only be changed this way")]
+        if !is_the_only_thread() {
+            tracing::error!(
+                "the locale came too late to be settled; it must be one of the first things that main does"
+            );
+            return;
+        }
+        // SAFETY: changing the environment is unsound only while another thread may read it, and it was just checked
+        // that there is no other thread.
+        #[expect(
+            unsafe_code,
+            clippy::disallowed_methods,
+            reason = "the environment can only be changed this way"
+        )]
         unsafe {
             std::env::set_var(name, "C");
         }
@@ -37,7 +50,11 @@ mod tests {
         assert_eq!(to_settle(None, None, some("C")), None, "plain C is known");
         assert_eq!(to_settle(None, None, some("de_DE.UTF-8")), None, "a language is kept");
         assert_eq!(to_settle(None, None, some("C.UTF-8")), Some("LC_CTYPE"), "the usual container");
-        assert_eq!(to_settle(None, some("C.utf8"), some("de_DE.UTF-8")), Some("LC_CTYPE"), "LC_CTYPE decides");
+        assert_eq!(
+            to_settle(None, some("C.utf8"), some("de_DE.UTF-8")),
+            Some("LC_CTYPE"),
+            "LC_CTYPE decides"
+        );
         assert_eq!(to_settle(some("C.UTF-8"), None, some("de_DE.UTF-8")), Some("LC_ALL"), "LC_ALL decides");
         assert_eq!(to_settle(some("en_US.UTF-8"), some("C.UTF-8"), None), None, "LC_ALL decides");
     }

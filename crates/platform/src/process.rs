@@ -25,7 +25,7 @@ pub fn become_program(
         if let Some(umask) = before.umask {
             rustix::process::umask(umask);
         }
-        if let Some(core) = before.core.clone() {
+        if let Some(core) = before.core {
             // The program is the user's; a limit that stays lower harms nothing.
             let _ = rustix::process::setrlimit(rustix::process::Resource::Core, core);
         }

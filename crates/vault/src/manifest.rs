@@ -254,3 +254,67 @@ impl Index {
         before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn row(id: u8, nonce: u8) -> (ItemKey, Tags) {
+        let key = ItemKey { class: 1, id: [id; 16], version: 1 };
+        (key, Tags { key_nonce: [nonce; 12], key: [nonce; 16], body: [id; 16] })
+    }
+
+    #[test]
+    fn a_worn_out_key_wraps_no_more() {
+        let fresh = Manifest::first();
+        assert!(fresh.next(MAX_WRAPS).is_ok(), "the last wrap is allowed");
+        assert!(matches!(fresh.next(MAX_WRAPS + 1), Err(WriteError::KeyWornOut)), "one too many was allowed");
+        let worn = Manifest { wraps: MAX_WRAPS, ..fresh };
+        assert!(worn.next(0).is_ok(), "removing goes on");
+        assert!(matches!(worn.next(1), Err(WriteError::KeyWornOut)), "a worn-out key was used");
+        let last = Manifest { counter: i64::MAX as u64, ..fresh };
+        assert!(matches!(last.next(0), Err(WriteError::KeyWornOut)), "the counter came back to the start");
+    }
+
+    #[test]
+    fn changes_can_be_undone_with_their_nonces() {
+        let mut index = Index::default();
+        let ((one, tags), (two, others)) = (row(1, 1), row(2, 2));
+        index.apply(&Changes::from([(one, Some(tags))])).unwrap();
+        let replaced = Tags { key_nonce: [9; 12], ..tags };
+        let undo = index.apply(&Changes::from([(one, Some(replaced)), (two, Some(others))])).unwrap();
+        assert!(
+            index.has_nonce(&[9; 12]) && !index.has_nonce(&[1; 12]),
+            "the new nonce took the old one's place"
+        );
+        index.undo(&undo);
+        assert_eq!(index.tags(&one), Some(&tags), "the old row is back");
+        assert_eq!(index.tags(&two), None, "the added row is gone");
+        assert!(index.has_nonce(&[1; 12]) && !index.has_nonce(&[9; 12]), "and so are the nonces");
+    }
+
+    #[test]
+    fn every_fact_and_every_row_is_in_the_mac() {
+        let key = MacKey::from_secret(claviger_secret::Secret::from(vec![1; 32]));
+        let mut index = Index::default();
+        index
+            .apply(&Changes::from([(row(1, 1).0, Some(row(1, 1).1)), (row(2, 2).0, Some(row(2, 2).1))]))
+            .unwrap();
+        let base = Manifest { log_head: Some((1, [1; 32])), ..Manifest::first() };
+        let mac = base.compute(&key, &[0; 32], &index);
+        for other in [
+            Manifest { epoch: 2, ..base },
+            Manifest { counter: 2, ..base },
+            Manifest { wraps: 1, ..base },
+            Manifest { log_head: None, ..base },
+            Manifest { log_head: Some((2, [1; 32])), ..base },
+            Manifest { log_head: Some((1, [2; 32])), ..base },
+        ] {
+            assert_ne!(other.compute(&key, &[0; 32], &index), mac, "{other:?} has the same MAC");
+        }
+        assert_ne!(base.compute(&key, &[1; 32], &index), mac, "another header has the same MAC");
+        index.apply(&Changes::from([(row(2, 2).0, None)])).unwrap();
+        assert_ne!(base.compute(&key, &[0; 32], &index), mac, "a row less has the same MAC");
+    }
+}

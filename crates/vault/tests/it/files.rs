@@ -1,5 +1,5 @@
 //! The files around a vault: formats, links, logs of strangers, permissions, and what lies on the disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -27,7 +27,7 @@ fn what_was_written_is_there_after_lock_and_reopen() {
 
     let vault = place.open().unlock(&password(), None).unwrap();
     assert_eq!(vault.anchor(), anchor, "the state is the one that was left");
-    assert_eq!(vault.all::<Credential>().unwrap(), [one.clone()], "the credential is back");
+    assert_eq!(vault.all::<Credential>().unwrap(), std::slice::from_ref(&one), "the credential is back");
     assert_eq!(vault.all::<Agent>().unwrap(), [], "nothing else is");
     let sealed = vault.sealed_material(one.id, 2).unwrap().expect("version 2 is there");
     assert_eq!(key_of(&vault.opener().open(&sealed).unwrap()), "sk-second", "its material opens");
