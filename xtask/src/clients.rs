@@ -11,11 +11,17 @@ pub(crate) struct Clients {
     pub(crate) python: PathBuf,
     /// The folder that has `openai` and `@anthropic-ai/sdk`.
     pub(crate) node_modules: PathBuf,
+    /// The folder that has the authorization servers which the OAuth tests consent at.
+    pub(crate) oauth_modules: PathBuf,
 }
 
-/// Makes both environments as locked in `tests/clients`, unless they are there.
+/// Makes the environments as locked in `tests/clients` and `tests/oauth`, unless they are there.
 pub(crate) fn install() -> Done<Clients> {
-    Ok(Clients { python: python()?, node_modules: node()? })
+    Ok(Clients {
+        python: python()?,
+        node_modules: node("tests/clients/node", "node")?,
+        oauth_modules: node("tests/oauth", "oauth")?,
+    })
 }
 
 fn python() -> Done<PathBuf> {
@@ -45,9 +51,10 @@ fn python() -> Done<PathBuf> {
     Ok(python)
 }
 
-fn node() -> Done<PathBuf> {
-    let source = root().join("tests/clients/node");
-    let home = cache().join("node");
+/// The packages that are locked in this folder of the tree, in this folder of the cache.
+fn node(locked_in: &str, kept_in: &str) -> Done<PathBuf> {
+    let source = root().join(locked_in);
+    let home = cache().join(kept_in);
     fs::create_dir_all(&home).map_err(|e| Failure::io("cannot make", &home, &e))?;
     let manifests = ["package.json", "package-lock.json"];
     let mark = fingerprint(&manifests.map(|name| source.join(name)), &[])?;

@@ -32,7 +32,8 @@ pub(crate) fn all() -> Done {
     let rust = cargo_workspace("test")
         .args(["--no-fail-fast"])
         .var("CLAVIGER_TEST_PYTHON", clients.python)
-        .var("CLAVIGER_TEST_NODE_MODULES", clients.node_modules);
+        .var("CLAVIGER_TEST_NODE_MODULES", clients.node_modules)
+        .var("CLAVIGER_TEST_OAUTH_MODULES", clients.oauth_modules);
     let rows = [
         counted("rust", rust)?,
         counted("page: types", ui::npm(["run", "check"]))?,
