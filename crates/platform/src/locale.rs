@@ -16,11 +16,7 @@ pub fn settle_locale() {
         }
         // SAFETY: changing the environment is unsound only while another thread may read it, and it was just checked
         // that there is no other thread.
-        #[expect(
-            unsafe_code,
-            clippy::disallowed_methods,
-            reason = "the environment can only be changed this way"
-        )]
+        #[expect(unsafe_code, clippy::disallowed_methods, reason = "no other way")]
         unsafe {
             std::env::set_var(name, "C");
         }
