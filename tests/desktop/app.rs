@@ -94,11 +94,6 @@ impl App {
         self.now(id).is_some()
     }
 
-    /// Waits until no element with this test id is shown.
-    pub(crate) fn wait_until_gone(&self, id: &str) {
-        wait_for(&format!("{id} to go"), || self.now(id).is_none().then_some(()));
-    }
-
     /// Clicks the element with this test id, once it can be clicked.
     pub(crate) fn click(&self, id: &str) {
         wait_for(&format!("{id} to be clickable"), || {
@@ -107,6 +102,17 @@ impl App {
                 return None;
             }
             self.session.runtime.block_on(element.click()).ok()
+        });
+    }
+
+    /// Clicks the one among the elements with this test id that says this.
+    pub(crate) fn click_among(&self, id: &str, text: &str) {
+        let script = "const found = [...document.querySelectorAll(arguments[0])].find((one) =>
+                        one.textContent.includes(arguments[1]));
+                      found?.click(); return found !== undefined;";
+        let arguments = vec![json!(format!("[data-testid=\"{id}\"]")), json!(text)];
+        wait_for(&format!("{id} that says {text:?}"), || {
+            (self.js(script, arguments.clone()) == true).then_some(())
         });
     }
 

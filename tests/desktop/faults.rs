@@ -5,6 +5,7 @@ use crate::app::{App, CLI, DESKTOP};
 use claviger_testkit::desktop::{Desktop, Parts, wait_for};
 use claviger_testkit::home::finish;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,9 +17,12 @@ fn a_vault_in_use_elsewhere_is_said_and_opens_once_it_is_free() {
     let mut desktop = Desktop::start();
     cli(&desktop, &["init", "--password-stdin"]);
     let mut command = Command::new(CLI);
-    desktop.env(&mut command).args(["serve", "--port", "0"]).stdin(Stdio::null()).stdout(Stdio::null());
-    let serve = desktop.keep(command.spawn().unwrap());
-    wait_for("serve", || (cli(&desktop, &["status"])["engine"] == "running").then_some(()));
+    desktop.env(&mut command).args(["serve", "--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut serve = command.spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(serve.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    assert!(ready.contains("ready"), "serve did not start: {ready}");
+    let serve = desktop.keep(serve);
 
     let app = App::start_on(desktop, &[]);
     let refused = app.call("query", "vault.status", json!({})).expect_err("two engines opened one vault");
@@ -37,8 +41,8 @@ fn a_busy_port_is_said_and_taken_once_it_is_free() {
     let status = wait_for("the engine", || app.call("query", "vault.status", json!({})).ok());
     let base = status["proxy"]["base"].as_str().unwrap_or_else(|| panic!("no proxy: {status}")).to_owned();
     let desktop = app.quit();
-    let squatter =
-        TcpListener::bind(base.trim_start_matches("http://")).expect("the port is free after quitting");
+    let address = base.trim_start_matches("http://");
+    let squatter = wait_for("the port to be given up", || TcpListener::bind(address).ok());
 
     let app = App::start_on(desktop, &[]);
     let refused = app.call("query", "vault.status", json!({})).expect_err("the port was taken");

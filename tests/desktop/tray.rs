@@ -1,6 +1,6 @@
 //! Claviger without a window: the tray's menu, closing, a second start, quitting.
 
-use crate::app::{CLI, DESKTOP, crossings, start_undriven};
+use crate::app::{CLI, Crossing, DESKTOP, crossings, start_undriven};
 use claviger_testkit::desktop::{Desktop, Tray, wait_for};
 use claviger_testkit::home::finish;
 use serde_json::Value;
@@ -87,11 +87,46 @@ fn closing_the_window_keeps_tray_and_proxy_and_gives_the_page_back() {
     assert_eq!(said, 1, "that it keeps running is said once, not at every closing");
 }
 
+#[test]
+fn repeated_refusals_are_told_and_lead_to_the_record() {
+    let (mut desktop, _app) = started();
+    cli(&desktop, &["init", "--password-stdin"], PASSWORD);
+    let (proxy, tray) = (proxy(&desktop), desktop.wait_for_tray());
+    wait_for("the menu of an open vault", || tray.offers("Lock now").then_some(()));
+    let calm = picture(&tray);
+    close_window(&desktop);
+    assert!(!labels(&tray)[0].contains("needs a look"), "nothing happened yet: {:?}", labels(&tray));
+
+    let notice = wait_for("a notification about refusals", || {
+        assert_eq!(answer_without_token(proxy), 401, "a request without a token went through");
+        desktop.notices().into_iter().find(|notice| notice.title.contains("needs a look"))
+    });
+    assert_eq!(notice.urgency, Some(2), "somebody trying is urgent");
+    wait_for("the tray to say so", || labels(&tray)[0].contains("needs a look").then_some(()));
+    assert_ne!(picture(&tray), calm, "the icon says nothing");
+
+    let asked = calls(&desktop, "audit.list");
+    desktop.click_notice_until(&notice, "default", || !desktop.windows("Claviger").is_empty());
+    wait_for("the record to be asked for", || (calls(&desktop, "audit.list") > asked).then_some(()));
+    wait_for("the tray to be calm again", || (!labels(&tray)[0].contains("needs a look")).then_some(()));
+    assert_eq!(picture(&tray), calm, "the icon stayed");
+
+    // More of the same is not told again at once.
+    close_window(&desktop);
+    for _ in 0..100 {
+        answer_without_token(proxy);
+    }
+    let told = desktop.notices().iter().filter(|notice| notice.title.contains("needs a look")).count();
+    assert_eq!(told, 1, "the same is told again and again");
+}
+
 fn started() -> (Desktop, u32) {
     let mut desktop = Desktop::start();
     let app = start_undriven(&mut desktop);
     wait_for("the window", || (!desktop.windows("Claviger").is_empty()).then_some(()));
-    wait_for("the engine", || (cli(&desktop, &["status"], "")["engine"] == "running").then_some(()));
+    let answered =
+        |crossing: &Crossing| crossing.way == "out" && crossing.line.contains("\"engine\":\"running\"");
+    wait_for("the engine", || crossings(&desktop).iter().any(answered).then_some(()));
     (desktop, app)
 }
 

@@ -26,6 +26,21 @@ use zbus::blocking::{Connection, Proxy};
 /// How long anything on the desktop may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A session bus that starts nothing by itself: what a test left out must stay out.
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:tmpdir=/tmp</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#;
+
 /// A desktop of its own. Everything in it ends when it is dropped.
 pub struct Desktop {
     folder: tempfile::TempDir,
@@ -93,14 +108,18 @@ impl Desktop {
             std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         }
         let (width, height) = parts.screen;
+        // Without `-noreset` the server starts over, and turns programs away, whenever its last client leaves.
         let (x, display) = started(
             Command::new("Xvfb")
-                .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
+                .args(["-displayfd", "1", "-noreset", "-nolisten", "tcp", "-screen", "0"])
                 .arg(format!("{width}x{height}x24")),
         );
+        let config = folder.path().join("bus.conf");
+        std::fs::write(&config, BUS).unwrap();
         let (daemon, bus) = started(
             Command::new("dbus-daemon")
-                .args(["--session", "--nofork", "--print-address=1"])
+                .args(["--nofork", "--print-address=1", "--config-file"])
+                .arg(&config)
                 .env("XDG_RUNTIME_DIR", folder.path().join("run"))
                 .env("XDG_DATA_HOME", folder.path().join("data"))
                 .env("HOME", folder.path().join("home")),
@@ -161,6 +180,7 @@ impl Desktop {
             // No accessibility bus, no graphics card.
             ("NO_AT_BRIDGE", "1".to_owned()),
             ("LIBGL_ALWAYS_SOFTWARE", "1".to_owned()),
+            ("MESA_SHADER_CACHE_DISABLE", "true".to_owned()),
         ])
     }
 

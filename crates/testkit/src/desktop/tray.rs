@@ -93,8 +93,9 @@ impl Tray {
     /// The icon as a PNG; empty while it is being changed.
     pub fn picture(&self) -> Vec<u8> {
         let item = self.proxy(&self.item.path, "org.kde.StatusNotifierItem");
-        let file: String =
-            item.get_property("IconName").unwrap_or_else(|error| panic!("the tray icon has no picture: {error}"));
+        let file: String = item
+            .get_property("IconName")
+            .unwrap_or_else(|error| panic!("the tray icon has no picture: {error}"));
         std::fs::read(file).unwrap_or_default()
     }
 
