@@ -1,7 +1,7 @@
 //! `env` and `run`: a program is wired by placeholders alone.
 
 use claviger_testkit::home::finish;
-use claviger_testkit::{Engine, Home};
+use claviger_testkit::{Engine, FakeProvider, Home};
 
 use super::{BIN, Base};
 
@@ -62,18 +62,26 @@ fn run_gives_a_program_its_wiring_and_returns_its_exit_code() {
 
 #[test]
 fn run_without_a_token_makes_a_short_lived_one_that_works() {
-    let (home, _engine, token, base) = wired();
-    let ran = home.run(&["run", "bot", "--", "sh", "-c", "printf %s \"$OPENAI_API_KEY\""], "");
+    let upstream = FakeProvider::plain();
+    let home = Home::with_vault(BIN);
+    let _engine = home.serve();
+    let (token, base) = home.wire("local", &upstream.url(), "bearer", "", super::KEY);
+    let ran = home.run(&["run", "local-agent", "--", "sh", "-c", "printf %s \"$CLAVIGER_TOKEN\""], "");
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_ne!(ran.stdout, token, "the agent's own token is stored only hashed");
     let base = Base::of(&base);
     for token in [ran.stdout.as_str(), token.as_str()] {
-        // A path that no rule forbids but the head check does: it is answered here, after the token was accepted.
-        let reply = base.send("GET", "/%2e%2e/x", token, "");
-        assert_eq!(reply.status, 400, "both tokens are accepted: {}", reply.text());
+        let reply = base.send("GET", "/v1/models", token, "");
+        assert_eq!(reply.status, 200, "both tokens are accepted: {}", reply.text());
+    }
+    home.json(&["agent", "revoke", "local-agent"], "");
+    for token in [ran.stdout.as_str(), token.as_str()] {
+        assert_eq!(base.send("GET", "/v1/models", token, "").status, 401, "and both end together");
     }
     assert_eq!(home.run(&["run", "nobody", "--", "true"], "").code, 4, "an unknown agent");
-    assert_eq!(home.run(&["run", "bot", "--", "/no/such/program"], "").code, 127, "as shells tell it");
+    let missing =
+        home.run(&["run", "local-agent", "--token-stdin", "--", "/no/such/program"], &format!("{token}\n"));
+    assert_eq!(missing.code, 127, "as shells tell it: {missing:?}");
 }
 
 #[test]

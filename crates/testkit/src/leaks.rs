@@ -111,6 +111,10 @@ impl Needles {
             if !flags.starts_with('r') || matches!(place, "[vvar]" | "[vsyscall]" | "[vvar_vclock]") {
                 continue;
             }
+            // A program's own code and constants, as they stand in its file.
+            if place.starts_with('/') && !flags.contains('w') {
+                continue;
+            }
             let Some((from, to)) = range.split_once('-') else { continue };
             let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
             let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
@@ -123,10 +127,31 @@ impl Needles {
                 }
             }
             searched += filled as u64;
-            finds.extend(self.in_bytes(&format!("memory of {pid} at {range} ({place})"), &bytes[..filled]));
+            for written in written_runs(&bytes[..filled]) {
+                finds.extend(self.in_bytes(&format!("memory of {pid} at {range} ({place})"), written));
+            }
         }
         Ok((searched, finds))
     }
+}
+
+/// The stretches of memory that are not all zero, in whole pages: most of a process's memory was never written.
+fn written_runs(bytes: &[u8]) -> Vec<&[u8]> {
+    const PAGE: usize = 4096;
+    const ZERO: [u8; PAGE] = [0; PAGE];
+    let (mut runs, mut start) = (Vec::new(), None);
+    for (i, page) in bytes.chunks(PAGE).enumerate() {
+        match (page == &ZERO[..page.len()], start) {
+            (false, None) => start = Some(i * PAGE),
+            (true, Some(from)) => {
+                runs.push(&bytes[from..i * PAGE]);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    runs.extend(start.map(|from| &bytes[from..]));
+    runs
 }
 
 /// Every form of a secret that is searched for.
@@ -204,6 +229,15 @@ mod tests {
             assert!(!needles().in_bytes("x", &text).is_empty(), "{form} was not found in {shown:?}");
         }
         assert_eq!(needles().in_bytes("x", b"sk-canary+/=8Jq2v"), [], "a part of it is not the secret");
+    }
+
+    #[test]
+    fn written_memory_is_cut_out_of_the_rest() {
+        let mut bytes = vec![0; 10 * 4096 + 100];
+        bytes[3 * 4096 - 5..3 * 4096 + 5].copy_from_slice(b"0123456789");
+        *bytes.last_mut().unwrap() = 1;
+        let lengths: Vec<usize> = written_runs(&bytes).iter().map(|run| run.len()).collect();
+        assert_eq!(lengths, [2 * 4096, 100], "a text across two pages stays whole, and the end counts");
     }
 
     #[test]
