@@ -32,3 +32,15 @@ export function ranked<T>(query: string, items: readonly T[], text: (item: T) =>
 function startsWord(text: string, at: number): boolean {
   return at === 0 || /[\s\-_./:]/.test(text[at - 1] ?? '');
 }
+
+/** Those in which every word of the query occurs, in their own order: for tables, where nothing should surprise. */
+export function matching<T>(query: string, items: readonly T[], text: (item: T) => string): T[] {
+  const words = query
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  return items.filter((item) => {
+    const lower = text(item).toLowerCase();
+    return words.every((word) => lower.includes(word));
+  });
+}

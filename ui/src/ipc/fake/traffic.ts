@@ -16,7 +16,7 @@ export function history(world: World, now: number): void {
     const awake = Math.exp(-((clock - 11) ** 2) / 14) + 0.75 * Math.exp(-((clock - 16.5) ** 2) / 10) + 0.06;
     const weekday = date.getDay() === 0 || date.getDay() === 6 ? 0.28 : 1;
     const growth = 1.25 - hour / (60 * 24 * 2);
-    const count = Math.round(46 * awake * weekday * growth * (0.7 + random() * 0.6)) + (hour <= 3 ? 24 : 0);
+    const count = Math.round(34 * awake * weekday * growth * (0.7 + random() * 0.6)) + (hour <= 3 ? 24 : 0);
     const times = Array.from({ length: count }, () => start + random() * HOUR).sort((a, b) => a - b);
     for (const time of times) request(world, time, random);
   }
@@ -36,7 +36,8 @@ export function request(world: World, time: number, random: Random): void {
     host: habit.host,
   };
   const own_ms = 0.12 + random() * random() * 0.6;
-  if (agent && time > Date.parse(agent.created)) agent.last_seen = iso(time);
+  const recent = time > Date.now() - 12 * HOUR;
+  if (agent && recent) agent.last_seen = iso(time);
   const live = agent?.state === 'active' && credential?.state === 'active' && grant && !world.paused;
   if (habit.refusals.length > 0 && random() < habit.refused) {
     const [method, path, code, reason] = pick(random, habit.refusals);
@@ -68,7 +69,7 @@ export function request(world: World, time: number, random: Random): void {
   const scale = 0.25 + random() * random() * 3;
   const total_ms = ms * (0.35 + random() * random() * 2.6);
   const failed = random() < habit.failing;
-  if (credential) credential.last_used = iso(time);
+  if (credential && recent) credential.last_used = iso(time);
   const counted = model !== null && !failed;
   const tokens_in = counted ? Math.round(tokensIn * scale) : null;
   remember(
