@@ -67,13 +67,17 @@ impl AeadKey {
 
     /// Opens what [`AeadKey::seal`] made under the same `aad`. Nothing is decrypted before the tag was checked.
     pub fn open(&self, aad: &Aad, sealed: &[u8]) -> Result<Secret, CannotOpen> {
+        self.open_under(aad.as_bytes(), sealed)
+    }
+
+    fn open_under(&self, aad: &[u8], sealed: &[u8]) -> Result<Secret, CannotOpen> {
         let (nonce, rest) = sealed.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
         let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(CannotOpen)?;
         let mut opened = Ok(());
         let content = Secret::filled_by(ciphertext.len(), |out| {
             opened = InOutBuf::new(ciphertext, out).map_err(|_| CannotOpen).and_then(|buffer| {
                 self.0
-                    .decrypt_inout_detached(&Nonce::from(*nonce), aad.as_bytes(), buffer, &Tag::from(*tag))
+                    .decrypt_inout_detached(&Nonce::from(*nonce), aad, buffer, &Tag::from(*tag))
                     .map_err(|_| CannotOpen)
             });
         });

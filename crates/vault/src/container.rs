@@ -138,3 +138,56 @@ fn schema_is_ours(connection: &Connection) -> Result<bool, rusqlite::Error> {
     }
     Ok(rows.next()?.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A vault that is merely `synchronous=NORMAL` loses acknowledged changes in a power cut, and no kill shows it. So the
+    /// settings themselves are looked at.
+    #[test]
+    fn sqlite_is_set_as_the_format_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("vault.db");
+        std::fs::write(&path, b"").unwrap();
+        let check = |connection: &Connection| {
+            for (pragma, expected) in [
+                ("journal_mode", "wal"),
+                ("synchronous", "2"),
+                ("fullfsync", "1"),
+                ("checkpoint_fullfsync", "1"),
+                ("locking_mode", "exclusive"),
+                ("secure_delete", "1"),
+                ("temp_store", "2"),
+                ("trusted_schema", "0"),
+                ("cell_size_check", "1"),
+                ("foreign_keys", "1"),
+                ("page_size", "4096"),
+                ("user_version", "1"),
+                ("application_id", "1129070934"),
+            ] {
+                let found = connection
+                    .query_row(&format!("PRAGMA {pragma}"), [], |row| {
+                        let value = row.get_ref(0)?;
+                        Ok(value
+                            .as_str()
+                            .map(str::to_owned)
+                            .unwrap_or_else(|_| value.as_i64().unwrap().to_string()))
+                    })
+                    .unwrap();
+                assert_eq!(found, expected, "{pragma} is not as the format says");
+            }
+            assert!(connection.db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE).unwrap(), "not defensive");
+            assert!(
+                connection.execute_batch("ATTACH ':memory:' AS other").is_err(),
+                "something can be attached"
+            );
+        };
+        let made = lay_out(&path).ok().unwrap();
+        check(&made);
+        keep_log_on_close(&made, false).unwrap();
+        made.close().unwrap();
+        check(&open(&path).unwrap());
+    }
+}

