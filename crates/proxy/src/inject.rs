@@ -117,8 +117,8 @@ fn place(
             let key = visible(field(material, Field::Key)?)?;
             let encoded = Secret::from(percent_encode(key));
             // EXPOSE: the parameter's value is what the upstream authenticates by.
-            let value =
-                std::str::from_utf8(encoded.expose()).map_err(|_| unplaceable("the material is no text"))?;
+            let value = std::str::from_utf8(encoded.expose());
+            let value = value.map_err(|_| unplaceable("the material is no text"))?;
             target.push_parameter(name, value);
         }
     }

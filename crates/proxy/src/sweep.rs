@@ -54,19 +54,20 @@ pub(crate) fn ticks(time: Duration) -> u32 {
     u32::try_from(time.as_millis() / TICK.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// Makes room for one more connection by ending the one that has been idle longest.
+/// Makes room for one more connection by ending the one that has carried no request for longest.
 pub(crate) fn make_room(shared: &Shared) -> bool {
     let conns = shared.conns.lock();
-    let idle = conns
+    let unused = conns
         .values()
+        .filter(|conn| conn.ending() == Ending::Open)
         .filter_map(|conn| match conn.wire.doing() {
-            (Doing::Nothing, still) => Some((still, conn)),
-            _ => None,
+            (Doing::Nothing | Doing::Head, still) => Some((still, conn)),
+            (Doing::Request, _) => None,
         })
         .max_by_key(|(still, _)| *still);
-    match idle {
+    match unused {
         Some((_, conn)) => {
-            conn.end(Ending::Drain);
+            conn.end(Ending::Stalled);
             true
         }
         None => false,
