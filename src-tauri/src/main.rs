@@ -29,11 +29,9 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
+    // Only a build for tests may be driven from outside, and even that one can be told to behave like a real one.
+    claviger_platform::start_clean(cfg!(feature = "e2e") && std::env::var_os("CLAVIGER_E2E_UNDRIVEN").is_none());
     claviger_platform::harden();
-    // Only a build for tests may be driven from outside.
-    #[cfg(not(feature = "e2e"))]
-    claviger_platform::forbid_remote_control();
-    claviger_platform::settle_locale();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
         .with_writer(std::io::stderr)

@@ -171,7 +171,7 @@ fn calls(desktop: &Desktop, name: &str) -> usize {
 }
 
 /// The processes that draw pages for this app.
-fn web_processes(app: u32) -> Vec<u32> {
+pub(crate) fn web_processes(app: u32) -> Vec<u32> {
     family(app)
         .into_iter()
         .filter(|(_, name)| name.starts_with("WebKitWebProc"))

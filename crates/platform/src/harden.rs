@@ -63,12 +63,17 @@ pub fn harden() {
     let _ = BEFORE.set(before);
 }
 
-/// Takes away the variables by which a window could be driven or inspected from outside. For builds that people use.
+/// Takes away the variables by which a window could be driven or inspected from outside. For a program with a single
+/// thread; one with a window calls [`crate::start_clean`] instead.
 pub fn forbid_remote_control() {
-    remove_variables(|name| REMOTE_CONTROL.iter().any(|never| name == *never));
+    remove_variables(is_remote_control);
 }
 
-fn is_injection(name: &OsStr) -> bool {
+pub(crate) fn is_remote_control(name: &OsStr) -> bool {
+    REMOTE_CONTROL.iter().any(|never| name == *never)
+}
+
+pub(crate) fn is_injection(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.starts_with(b"LD_") || bytes.starts_with(b"DYLD_") || NEVER.iter().any(|never| name == *never)
 }
@@ -96,7 +101,7 @@ fn remove_variables(unwanted: impl Fn(&OsStr) -> bool) -> Vec<(OsString, OsStrin
 }
 
 /// Whether this process has one thread. Where that cannot be known, the answer is the caller's promise: yes.
-pub(crate) fn is_the_only_thread() -> bool {
+fn is_the_only_thread() -> bool {
     #[cfg(target_os = "linux")]
     {
         std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)

@@ -7,6 +7,7 @@
 mod dirs;
 mod display;
 mod files;
+mod fresh;
 mod harden;
 mod keychain;
 mod locale;
@@ -17,9 +18,9 @@ mod stdin;
 pub use dirs::{Dirs, DirsError};
 pub use display::display_is_missing;
 pub use files::atomic_write;
+pub use fresh::start_clean;
 pub use harden::{forbid_remote_control, harden};
 pub use keychain::{FakeKeychain, FakeState, Keychain, KeychainError, system_keychain};
-pub use locale::settle_locale;
 pub use peer::{Peer, own_uid, peer_credentials};
 pub use process::{ProcessExit, become_program, wait_for_exit};
 pub use stdin::raw_stdin;

@@ -1,30 +1,9 @@
 //! The locale that the web view is given. Must not know what is shown.
 
-use crate::harden::is_the_only_thread;
-
-/// WebKit reads its language out of the locale's name, knows plain `C`, and takes `C.UTF-8` (the usual one in containers)
-/// for a language called "C": then every number format in the page throws. Such a locale is named plainly here.
-/// Must run while there is a single thread.
-pub fn settle_locale() {
-    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if let Some(name) = to_settle(named("LC_ALL"), named("LC_CTYPE"), named("LANG")) {
-        if !is_the_only_thread() {
-            tracing::error!(
-                "the locale came too late to be settled; it must be one of the first things that main does"
-            );
-            return;
-        }
-        // SAFETY: changing the environment is unsound only while another thread may read it, and it was just checked
-        // that there is no other thread.
-        #[expect(unsafe_code, clippy::disallowed_methods, reason = "no other way")]
-        unsafe {
-            std::env::set_var(name, "C");
-        }
-    }
-}
-
-/// The variable that decides, if what it says is a `C` with something behind it.
-fn to_settle(all: Option<String>, ctype: Option<String>, lang: Option<String>) -> Option<&'static str> {
+/// The variable to be set to `C`, if there is one. WebKit reads its language out of the locale's name, knows plain `C`,
+/// and takes `C.UTF-8` (the usual one in containers) for a language called "C": then every number format in the page
+/// throws.
+pub(crate) fn to_settle(all: Option<String>, ctype: Option<String>, lang: Option<String>) -> Option<&'static str> {
     let is_odd = |value: &str| value.starts_with("C.") || value.starts_with("POSIX.");
     match (all, ctype, lang) {
         (Some(all), ..) => is_odd(&all).then_some("LC_ALL"),
