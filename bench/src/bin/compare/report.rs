@@ -66,10 +66,11 @@ fn machine(rounds: usize, steal: f64) -> String {
     };
     format!(
         "Measured {} on {processor}, {count} processors, {} GiB, {system}, Linux {}; {rounds} interleaved rounds, medians; \
-         {steal:.1} % of the time taken by the host. Claviger {}, hyper {}, rustls {}, tokio {}; {}; {}.\n",
+         {steal:.1} % of the time taken by the host, load {} at the end. Claviger {}, hyper {}, rustls {}, tokio {}; {}; {}.\n",
         chrono::Utc::now().format("%Y-%m-%d %H:%M UTC"),
         memory.unwrap_or(0) / (1 << 20),
-        kernel.trim(),
+        kernel.split('-').next().unwrap_or_default().trim(),
+        read("/proc/loadavg").split(' ').next().unwrap_or("?"),
         version("claviger"),
         version("hyper"),
         version("rustls"),
