@@ -8,6 +8,8 @@ mod first_use;
 mod lifecycle;
 /// The providers' own clients in Python and Node, with only base URL and key changed.
 mod official_clients;
+/// The agent's token in every slot; the credential in its service's own.
+mod slots;
 /// Bad input and bad circumstances: what happened, what to do, and nothing lost.
 mod trouble;
 /// Exports and lists of hostile text, and the record as it comes.

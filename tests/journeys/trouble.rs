@@ -136,3 +136,16 @@ fn names_that_exist_and_names_that_do_not_have_codes_of_their_own() {
     home.json(&["credential", "remove", "key", "--yes"], "");
     assert_eq!(home.run(&["credential", "show", "key"], "").code, 4, "removed");
 }
+
+#[test]
+fn two_commands_at_once_wait_for_each_other() {
+    let home = Home::with_vault(BIN);
+    let list =
+        || home.run(&["--json", "credential", "list", "--password-stdin"], &format!("{}\n", home.password));
+    std::thread::scope(|scope| {
+        let (one, two) = (scope.spawn(list), scope.spawn(list));
+        for ran in [one.join().unwrap(), two.join().unwrap()] {
+            assert_eq!((ran.code, ran.stdout.trim()), (0, "[]"), "{ran:?}");
+        }
+    });
+}

@@ -2,6 +2,7 @@
 //! engine of our own over the locked vault. Must not know commands or output.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use claviger_api::schema::{ApiError, Code, Verb};
 use claviger_api::{Followed, Ready, ServeOptions, Session};
@@ -9,13 +10,26 @@ use claviger_platform::Dirs;
 use claviger_secret::Passphrase;
 use serde_json::Value;
 
+/// A command holds the vault for as long as it takes to derive a key.
+const HELD_BY_ANOTHER_COMMAND: Duration = Duration::from_secs(20);
+
 pub(crate) struct Link(Session);
 
 // === impl Link ===
 
 impl Link {
+    /// Connects, or opens the vault's file here. Another command that holds it at the moment is waited for: it ends by
+    /// itself, and an engine that is starting will answer soon.
     pub(crate) async fn open(dirs: &Dirs) -> Result<Self, ApiError> {
-        Session::connect(dirs).await.map(Self)
+        let deadline = Instant::now() + HELD_BY_ANOTHER_COMMAND;
+        loop {
+            match Session::connect(dirs).await {
+                Err(why) if why.code == Code::Conflict && Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                other => return other.map(Self),
+            }
+        }
     }
 
     /// Whether an engine runs in another process.

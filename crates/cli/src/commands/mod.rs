@@ -23,6 +23,9 @@ use crate::args::{Command, Confirm};
 use crate::context::Context;
 use crate::output;
 
+/// What can be listed.
+const NOUNS: [&str; 4] = ["service", "credential", "agent", "grant"];
+
 /// Carries out one command.
 pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, ApiError> {
     // These need neither vault nor engine, or look after both themselves.
@@ -32,7 +35,7 @@ pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, 
         Command::Demo => return crate::demo::run(cx.out).await,
         Command::DemoAgent => return crate::demo::agent(),
         Command::Serve(args) => return vault::serve(cx, args).await,
-        Command::Run(args) => return wiring::run(cx, args).await,
+        Command::Run(args) => return wiring::run(cx, args).await.map_err(with_hint),
         _ => {}
     }
     let done = match command {
@@ -60,9 +63,18 @@ pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, 
     };
     // A failure to close matters when all else went well; otherwise the first failure is the one to tell.
     let closed = cx.close().await;
-    let code = done?;
+    let code = done.map_err(with_hint)?;
     closed?;
     Ok(code)
+}
+
+/// What to do about a name that is none: look at those that are.
+fn with_hint(mut why: ApiError) -> ApiError {
+    let noun = why.message.strip_prefix("no ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    if why.code == Code::NotFound && why.hint.is_empty() && NOUNS.contains(&noun) {
+        why.hint = format!("`claviger {noun} list` shows those that there are");
+    }
+    why
 }
 
 /// What a destructive command is about to do, in words and for `--dry-run`.

@@ -200,7 +200,7 @@ fn warn(status: &Value) {
 fn absent() -> ApiError {
     ApiError::new(
         Code::VaultAbsent,
-        "there is no vault yet",
+        "there is no vault here yet",
         "make one with `claviger init`, or in the window",
     )
 }
