@@ -371,8 +371,8 @@ impl TokenError {
                 ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable | ErrorCode::SlowDown
             ),
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
-            Self::Malformed(_) | Self::Redirected => true,
-            Self::WrongKind | Self::OtherIssuer | Self::Key(_) => false,
+            Self::Malformed(_) | Self::Redirected | Self::WrongKind => true,
+            Self::OtherIssuer | Self::Key(_) => false,
         }
     }
 

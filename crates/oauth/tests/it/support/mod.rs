@@ -23,9 +23,7 @@ pub(crate) fn real_http() -> Arc<dyn Http> {
 
 /// The real client with little patience.
 pub(crate) fn hasty_http() -> Arc<dyn Http> {
-    Arc::new(
-        HttpClient::new().expect("the system has certificates").with_patience(Duration::from_millis(700)),
-    )
+    Arc::new(HttpClient::new().expect("the system has certificates").with_patience(Duration::from_secs(2)))
 }
 
 pub(crate) fn local(text: &str) -> Endpoint {

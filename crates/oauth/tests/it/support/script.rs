@@ -1,6 +1,7 @@
 //! A server that does exactly what a test tells it, byte by byte where that matters, and remembers what it saw.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -39,6 +40,7 @@ pub(crate) enum Reply {
 pub(crate) struct Script {
     pub(crate) base: String,
     seen: Arc<Mutex<Vec<Seen>>>,
+    flooded: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -50,18 +52,25 @@ impl Script {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", socket.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (handler, all): (Handler, _) = (Arc::new(handler), Arc::clone(&seen));
+        let flooded = Arc::new(AtomicUsize::new(0));
+        let (handler, all, flood): (Handler, _, _) =
+            (Arc::new(handler), Arc::clone(&seen), Arc::clone(&flooded));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&all)));
+                tokio::spawn(serve(stream, Arc::clone(&handler), Arc::clone(&all), Arc::clone(&flood)));
             }
         });
-        Self { base, seen, task }
+        Self { base, seen, flooded, task }
     }
 
     /// Every request so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().clone()
+    }
+
+    /// How much of a flood went out.
+    pub(crate) fn flooded(&self) -> usize {
+        self.flooded.load(Ordering::SeqCst)
     }
 
     /// The requests to one path.
@@ -113,7 +122,12 @@ pub(crate) fn error(status: u16, code: &str) -> Reply {
     Reply::Json(status, serde_json::json!({ "error": code }))
 }
 
-async fn serve(mut stream: TcpStream, handler: Handler, all: Arc<Mutex<Vec<Seen>>>) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    handler: Handler,
+    all: Arc<Mutex<Vec<Seen>>>,
+    flooded: Arc<AtomicUsize>,
+) -> std::io::Result<()> {
     let Some(seen) = read(&mut stream).await? else { return Ok(()) };
     all.lock().push(seen.clone());
     match handler(&seen) {
@@ -133,6 +147,7 @@ async fn serve(mut stream: TcpStream, handler: Handler, all: Arc<Mutex<Vec<Seen>
                 let n = left.min(chunk.len());
                 stream.write_all(&chunk[..n]).await?;
                 left -= n;
+                flooded.fetch_add(n, Ordering::SeqCst);
             }
         }
         Reply::Drip(bytes, pause) => {
