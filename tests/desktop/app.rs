@@ -167,9 +167,12 @@ impl App {
         self.js("return document.body.innerText", vec![]).as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the window shows this text somewhere.
+    /// Waits until the window says this somewhere, be it with a capital at its beginning.
     pub(crate) fn wait_for_page(&self, text: &str) {
-        wait_for(&format!("the window to say {text:?}"), || self.page().contains(text).then_some(()));
+        let wanted = text.to_lowercase();
+        wait_for(&format!("the window to say {text:?}"), || {
+            self.page().to_lowercase().contains(&wanted).then_some(())
+        });
     }
 
     /// Runs a script in the page.

@@ -1,5 +1,6 @@
 //! Every screen of the real window, light and dark: it draws, it fits, nothing is still loading. With
-//! `CLAVIGER_SHOTS=1` the pictures are written to `docs/screenshots`.
+//! `CLAVIGER_SHOTS=1` the pictures are written to `docs/screenshots`, and `CLAVIGER_SHOTS_MINUTES=10` gives the curves
+//! ten minutes of traffic to show.
 
 use crate::app::App;
 use claviger_testkit::desktop::wait_for;
@@ -7,6 +8,7 @@ use claviger_testkit::{FakeProvider, send_raw};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const PASSWORD: &str = "plain oak river lantern";
 
@@ -24,15 +26,18 @@ const SCREENS: [(&str, &str); 10] = [
     ("about", "#/about"),
 ];
 
-/// What one agent sends, and how often.
+/// What one agent sends in a round, and how often.
 const TRAFFIC: [(&str, &str, &str, usize); 6] = [
-    ("claude-code", "anthropic-team", "/v1/messages", 14),
-    ("claude-code", "openai-team", "/embeddings", 9),
+    ("nightly-report", "crm", "/contacts", 3),
+    ("nightly-report", "openai-team", "/responses", 6),
     ("research-bot", "openai-team", "/chat/completions", 11),
     ("research-bot", "openai-team", "/status/500", 2),
-    ("nightly-report", "openai-team", "/responses", 6),
-    ("nightly-report", "crm", "/contacts", 5),
+    ("claude-code", "openai-team", "/embeddings", 9),
+    ("claude-code", "anthropic-team", "/v1/messages", 14),
 ];
+
+/// Between two rounds of traffic.
+const ROUND: Duration = Duration::from_secs(15);
 
 #[test]
 fn every_screen_draws_and_fits_in_light_and_dark() {
@@ -91,6 +96,13 @@ fn shoot(app: &App, name: &str, light: &str) {
     }
 }
 
+/// One round of traffic, unless the pictures are to show more.
+fn rounds() -> usize {
+    let minutes =
+        std::env::var("CLAVIGER_SHOTS_MINUTES").ok().and_then(|minutes| minutes.parse::<usize>().ok());
+    minutes.map_or(1, |minutes| minutes * 4)
+}
+
 /// Where the pictures go, if they are wanted.
 fn folder() -> Option<PathBuf> {
     let wanted = std::env::var("CLAVIGER_SHOTS").ok().filter(|wanted| !wanted.is_empty() && wanted != "0")?;
@@ -99,7 +111,12 @@ fn folder() -> Option<PathBuf> {
 }
 
 fn set_light(app: &App, light: &str) {
-    app.js("localStorage.setItem('claviger.theme', arguments[0]); location.reload();", vec![json!(light)]);
+    app.js(
+        "localStorage.setItem('claviger.theme', arguments[0]);
+         localStorage.setItem('claviger.range', '1h');
+         location.reload();",
+        vec![json!(light)],
+    );
     wait_for("the page to come back", || {
         let theme = app.js("return document.documentElement.dataset.theme ?? ''", vec![]);
         let is_there = app.js("return document.body.innerText.trim().length > 20", vec![]);
@@ -139,24 +156,36 @@ fn fill_vault(app: &App, upstream: &FakeProvider) {
 fn send_traffic(app: &App) -> String {
     let mut tokens = std::collections::BTreeMap::new();
     let mut grants = std::collections::BTreeMap::new();
+    let mut routes: Vec<(SocketAddr, String, String, usize)> = Vec::new();
     for (agent, credential, path, times) in TRAFFIC {
         let token = tokens.entry(agent).or_insert_with(|| {
             let made = app.call("mutate", "agent.add", json!({ "name": agent })).expect("no agent was made");
             made["token"].as_str().unwrap_or_default().to_owned()
         });
         let base = grants.entry((agent, credential)).or_insert_with(|| {
-            // The report may only read from the CRM, which its last requests will show.
+            // The report may only read from the CRM, and tries to write.
             let methods = if credential == "crm" { json!(["GET"]) } else { json!([]) };
             let grant = json!({ "agent": agent, "credential": credential, "methods": methods });
             let made = app.call("mutate", "grant.add", grant).expect("no grant was made");
             made["base_url"].as_str().unwrap_or_default().to_owned()
         });
         let (host, root) = base.trim_start_matches("http://").split_once('/').expect("a base URL has a path");
-        for _ in 0..times {
-            send(host.parse().expect("an address"), &format!("/{root}{path}"), token);
+        routes.push((host.parse().expect("an address"), format!("/{root}{path}"), token.clone(), times));
+    }
+    let rounds = rounds();
+    for round in 0..rounds {
+        for (nth, (proxy, path, token, times)) in routes.iter().enumerate() {
+            // Not all of them all the time: the curves rise and fall.
+            let share = if rounds == 1 { 6 } else { 1 + (round * (nth + 2) / 3) % 6 };
+            for _ in 0..times * share / 6 {
+                send(*proxy, path, token);
+            }
+        }
+        if round + 1 < rounds {
+            std::thread::sleep(ROUND);
         }
     }
-    let sent: usize = TRAFFIC.iter().map(|(_, _, _, times)| times).sum();
+    let sent = if rounds == 1 { TRAFFIC.iter().map(|(_, _, _, times)| times).sum() } else { 20_usize };
     let entries = wait_for("the record of every request", || {
         let page = app.call("query", "audit.list", json!({ "limit": 200 })).ok()?;
         let entries = page["entries"].as_array()?.clone();
@@ -170,7 +199,8 @@ fn send_traffic(app: &App) -> String {
 }
 
 fn send(proxy: SocketAddr, path: &str, token: &str) {
-    let body = json!({ "model": "gpt-5-mini", "max_tokens": 64, "input": "hello",
+    let model = if path.ends_with("/messages") { "claude-sonnet-4-5" } else { "gpt-5-mini" };
+    let body = json!({ "model": model, "max_tokens": 64, "input": "hello",
                        "messages": [{ "role": "user", "content": "hello" }] })
     .to_string();
     let head = format!(
