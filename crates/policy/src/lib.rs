@@ -4,6 +4,13 @@
 //!
 //! A request is allowed only when *every* rule lets it pass; any rule can deny, none can overrule another, so the
 //! order of checks decides the words of the reason and nothing else.
+//!
+//! A permit is spent, never copied:
+//!
+//! ```compile_fail
+//! fn copies<T: Clone>() {}
+//! copies::<claviger_policy::Permit>();
+//! ```
 #![deny(missing_docs)]
 
 mod decision;

@@ -84,7 +84,9 @@ fn open(permit: Permit, source: &dyn MaterialSource) -> Result<Material, Stop> {
 fn stands_nowhere(token: &[u8], headers: &HeaderMap, target: &Target) -> Result<(), Stop> {
     let holds = |text: &[u8]| text.len() >= token.len() && memmem::find(text, token).is_some();
     if headers.values().any(|value| holds(value.as_bytes())) || holds(target.text.as_bytes()) {
-        return Err(Stop::malformed("the agent token also stands where it would be forwarded"));
+        let mut stop = Stop::malformed("the agent token also stands where it would be forwarded");
+        stop.hides_path = true;
+        return Err(stop);
     }
     Ok(())
 }

@@ -215,8 +215,8 @@ impl Trail {
                 event
             }
             State::Undecided | State::Closed => {
-                let path = path::without_base(self.uri.path().as_bytes());
-                let path = String::from_utf8_lossy(path);
+                let path = if stop.hides_path { "" } else { self.uri.path() };
+                let path = String::from_utf8_lossy(path::without_base(path.as_bytes()));
                 self.write_refusal(
                     stop.code,
                     stop.reason.clone().into_owned(),

@@ -28,13 +28,15 @@ pub(crate) struct Stop {
     pub(crate) status: Option<StatusCode>,
     /// When it is worth asking again.
     pub(crate) retry_after_ms: Option<i64>,
+    /// The path may hold the agent's token and goes on no record.
+    pub(crate) hides_path: bool,
 }
 
 // === impl Stop ===
 
 impl Stop {
     pub(crate) fn new(code: RefusalCode, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, reason: reason.into(), status: None, retry_after_ms: None }
+        Self { code, reason: reason.into(), status: None, retry_after_ms: None, hides_path: false }
     }
 
     pub(crate) fn malformed(reason: impl Into<Cow<'static, str>>) -> Self {

@@ -268,7 +268,9 @@ async fn the_token_anywhere_else_on_the_request_is_refused() {
         ("the query", "@B/x?token=@T", "authorization: Bearer @T\r\n"),
         ("the path", "@B/x/@T", "authorization: Bearer @T\r\n"),
     ] {
-        is_refused(what, Wish::default(), &get(path, headers), 400, RefusalCode::RequestMalformed).await;
+        let text = get(path, headers);
+        let refusal = is_refused(what, Wish::default(), &text, 400, RefusalCode::RequestMalformed).await;
+        assert!(!refusal.path.contains("tok-"), "{what}: the token is on record: {refusal:?}");
     }
 }
 
