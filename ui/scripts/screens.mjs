@@ -66,7 +66,7 @@ export const SCREENS = [
 
 /** Goes to a screen and waits until nothing is being fetched, drawn or moved any more. */
 export async function reach(page, screen) {
-  await page.waitForSelector('main h1, main h2, main [role=alert]');
+  await page.locator('main :is(h1, h2, [role=alert]):visible').first().waitFor();
   await screen.act?.(page);
   await page.waitForFunction(
     () =>

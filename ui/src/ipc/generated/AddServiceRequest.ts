@@ -29,6 +29,6 @@ ca_pem: string | null,
  */
 encoded_slash: boolean, 
 /**
- * `open-ai`, `anthropic` or `gemini`: how token usage stands in its answers.
+ * How token usage stands in its answers: `detect` (by default), `open-ai`, `anthropic`, `gemini` or `none`.
  */
 usage: string | null, };
