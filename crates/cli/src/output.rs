@@ -26,7 +26,7 @@ impl Output {
 
     /// The result: the document with `--json`, else these lines.
     pub(crate) fn result(self, document: &Value, text: impl FnOnce() -> String) {
-        if self.json { line(&document.to_string()) } else { line(&text()) }
+        line(&if self.json { document.to_string() } else { text() });
     }
 
     /// A table, or the same rows as one JSON array.
@@ -72,13 +72,10 @@ impl Output {
     }
 }
 
-/// One line of the result.
-pub(crate) fn line(text: &str) {
+/// One line of the result; `false` when the reader has gone away (`| head`), so that a long result can stop.
+pub(crate) fn line(text: &str) -> bool {
     let mut stdout = std::io::stdout().lock();
-    // The reader went away (`| head`): there is nobody left to tell.
-    if writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err() {
-        std::process::exit(0);
-    }
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Something worth knowing that is no result.

@@ -68,7 +68,9 @@ async fn follow(cx: &mut Context, filter: &AuditFilter) -> Result<ExitCode, ApiE
     let out = cx.out;
     let mut entries = cx.take_link().await?.follow(request(filter)).await?;
     while let Some(entry) = entries.next().await? {
-        output::line(&if out.json { entry.to_string() } else { sentence(&entry) });
+        if !output::line(&if out.json { entry.to_string() } else { sentence(&entry) }) {
+            break;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -97,20 +99,23 @@ async fn verify(cx: &mut Context) -> Result<ExitCode, ApiError> {
 
 async fn export(cx: &mut Context, format: ExportFormat, filter: &AuditFilter) -> Result<(), ApiError> {
     if matches!(format, ExportFormat::Csv) {
-        csv_line(FIELDS.iter().map(|field| (*field).to_owned()));
+        output::line(&csv_line(FIELDS.iter().map(|field| (*field).to_owned())));
     }
     let mut request = request(filter);
     request["limit"] = json!(PAGE);
     loop {
         let page = cx.query("audit.list", request.clone()).await?;
         for entry in page["entries"].as_array().into_iter().flatten() {
-            match format {
-                ExportFormat::Jsonl => output::line(&entry.to_string()),
+            let text = match format {
+                ExportFormat::Jsonl => entry.to_string(),
                 ExportFormat::Csv => csv_line(FIELDS.iter().map(|field| match &entry[*field] {
                     Value::Null => String::new(),
                     Value::String(text) => csv_cell(text),
                     other => other.to_string(),
                 })),
+            };
+            if !output::line(&text) {
+                return Ok(());
             }
         }
         match page["next"].as_u64() {
@@ -121,8 +126,8 @@ async fn export(cx: &mut Context, format: ExportFormat, filter: &AuditFilter) ->
 }
 
 /// RFC 4180 asks for both characters at the end of a line.
-fn csv_line(cells: impl Iterator<Item = String>) {
-    output::line(&format!("{}\r", cells.collect::<Vec<_>>().join(",")));
+fn csv_line(cells: impl Iterator<Item = String>) -> String {
+    format!("{}\r", cells.collect::<Vec<_>>().join(","))
 }
 
 fn request(filter: &AuditFilter) -> Value {
@@ -134,28 +139,52 @@ fn request(filter: &AuditFilter) -> Value {
 
 /// One entry as one line.
 pub(crate) fn sentence(entry: &Value) -> String {
-    let mut words = vec![cell(&entry["at"]), format!("{:8}", cell(&entry["result"]))];
-    let mut add = |text: String| {
-        if text != "-" {
-            words.push(text);
+    let text = |field: &str| entry[field].as_str().map(visible).unwrap_or_default();
+    let mut words = vec![cell(&entry["at"]), format!("{:8}", text("result"))];
+    if entry["result"] == "act" {
+        words.push(format!("{} {}", text("code"), text("reason")).trim_end().to_owned());
+    } else {
+        words.push(text("agent"));
+        if entry["credential"].is_string() {
+            words.push(format!("with {}", text("credential")));
         }
-    };
-    add(cell(&entry["agent"]));
-    if entry["credential"].is_string() {
-        add(format!("with {}", cell(&entry["credential"])));
+        words.push(format!("{} {}{}", text("method"), text("host"), text("path")));
+        words.extend(entry["status"].as_u64().filter(|status| *status > 0).map(|status| status.to_string()));
+        if let (Some(tokens_in), Some(tokens_out)) =
+            (entry["tokens_in"].as_u64(), entry["tokens_out"].as_u64())
+        {
+            words.push(format!("{tokens_in} in, {tokens_out} out"));
+        }
+        words.push(text("code"));
+        words.extend(entry["reason"].is_string().then(|| format!("({})", text("reason"))));
     }
-    let request = [&entry["method"], &entry["host"]].map(cell).join(" ").replace("- ", "").replace(" -", "");
-    if request != "-" {
-        add(format!("{request}{}", cell(&entry["path"])));
-    }
-    add(cell(&entry["status"]));
-    if let (Some(tokens_in), Some(tokens_out)) = (entry["tokens_in"].as_u64(), entry["tokens_out"].as_u64()) {
-        add(format!("{tokens_in} in, {tokens_out} out"));
-    }
-    add(cell(&entry["code"]));
-    if entry["reason"].is_string() {
-        add(format!("({})", cell(&entry["reason"])));
-    }
-    add(cell(&entry["event"]));
+    words.push(text("event"));
+    words.retain(|word| !word.trim().is_empty());
     words.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_reads_as_one_line() {
+        let done = json!({"at": "2026-11-21T09:30:00.250Z", "result": "done", "agent": "bot", "credential": "key",
+            "method": "GET", "host": "h:1", "path": "/v1", "status": 200, "event": "EVT-a"});
+        assert_eq!(
+            sentence(&done),
+            "2026-11-21 09:30:00Z  done      bot  with key  GET h:1/v1  200  EVT-a",
+            "a request"
+        );
+        let refused = json!({"at": "2026-11-21T09:30:00.250Z", "result": "refused", "method": "GET", "path": "/x",
+            "code": "unauthenticated", "reason": "unknown\ntoken", "event": "EVT-b"});
+        let line = sentence(&refused);
+        assert_eq!(
+            line, "2026-11-21 09:30:00Z  refused   GET /x  unauthenticated  (unknown\\ntoken)  EVT-b",
+            "a refusal"
+        );
+        let act = json!({"at": "2026-11-21T09:30:00.250Z", "result": "act", "code": "agent.add", "reason": "bot",
+            "agent": "bot", "event": "EVT-c"});
+        assert_eq!(sentence(&act), "2026-11-21 09:30:00Z  act       agent.add bot  EVT-c", "an act");
+    }
 }

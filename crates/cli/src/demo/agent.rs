@@ -1,5 +1,5 @@
 //! The agent's side of the demo: a process of its own that holds two variables, as any SDK would, and nothing else.
-//! Must not know the vault, the home or the secret: it links nothing of them and is told nothing of them.
+//! Must not know the vault, the home or the secret: it is told nothing of them.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

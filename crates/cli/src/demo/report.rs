@@ -77,7 +77,7 @@ impl Report {
     }
 
     fn checks(&self) -> Vec<(&'static str, bool)> {
-        let agent_side: String = self.told.iter().map(|line| strings(line)).collect();
+        let agent_side: String = self.told.iter().map(strings).collect();
         let everywhere_once = |seen: &String| seen.matches(&self.secret).count() == 1;
         let total = |field: &str| {
             self.usage.as_array().into_iter().flatten().filter_map(|row| row[field].as_u64()).sum::<u64>()
