@@ -58,7 +58,12 @@ export function options(
         incrs: [
           1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 5e7, 1e8,
         ],
-        values: (_, ticks) => ticks.map((tick) => compact(tick)),
+        values: (_, ticks) =>
+          ticks.map((tick) =>
+            compact(tick)
+              .replace(/\.0+(?=[kMB]$)/, '')
+              .replace(/(\.\d)0(?=[kMB]$)/, '$1'),
+          ),
       },
     ],
     series: [

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { dateProblem, timeOfDay } from './dates';
 import { matching, ranked, score } from './fuzzy';
 import { shortcut } from './keys';
 import { codeWords, outcome, timing } from './record';
@@ -180,4 +181,24 @@ describe('shortcuts', () => {
     expect(shortcut(press('?', { shiftKey: true }), false), 'help').toEqual({ kind: 'help' });
     expect(shortcut(press('1', { altKey: true }), false), 'foreign chord').toBeUndefined();
   });
+});
+
+describe('dates', () => {
+  const now = Date.parse('2026-11-21T12:00:00Z');
+  it.each([
+    ['', true],
+    ['2027-01-31', true],
+    ['2026-11-21', false],
+    ['2027-02-30', false],
+    ['31.1.2027', false],
+    ['soon', false],
+  ])('reads %s as an end date', (text, fine) => expect(dateProblem(text, now) === null, text).toBe(fine));
+  it.each([
+    ['9', '09:00'],
+    ['9:30', '09:30'],
+    ['24', '24:00'],
+    ['24:01', null],
+    ['12:60', null],
+    ['noon', null],
+  ])('reads %s as a time of day', (text, time) => expect(timeOfDay(text), text).toBe(time));
 });

@@ -1,4 +1,5 @@
 /** A grant's rules between the form and the contract. Pure. */
+import { timeOfDay } from './dates';
 
 export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'] as const;
 
@@ -37,8 +38,8 @@ export function fromGrant(grant: {
     paths: grant.paths.join('\n'),
     rateCount: rate?.[1] ?? '',
     ratePer: (rate?.[2] as RulesForm['ratePer']) ?? 'min',
-    from: padded(from),
-    until: padded(until),
+    from: timeOfDay(from) ?? '',
+    until: timeOfDay(until) ?? '',
     days: '',
   };
 }
@@ -50,7 +51,11 @@ export function problems(form: RulesForm): Partial<Record<'paths' | 'rate' | 'ho
   if (bad) found.paths = `“${bad}” must begin with a slash, as in /v1/**.`;
   if (form.rateCount !== '' && !/^[1-9]\d{0,6}$/.test(form.rateCount)) found.rate = 'A whole number from 1.';
   if ((form.from === '') !== (form.until === '')) found.hours = 'Give both the beginning and the end.';
-  if (form.from !== '' && form.from === form.until) found.hours = 'Beginning and end are the same.';
+  const [from, until] = [timeOfDay(form.from), timeOfDay(form.until)];
+  if (form.from !== '' && form.until !== '') {
+    if (from === null || until === null) found.hours = 'Write times of day, as in 09:00 or 18:30.';
+    else if (from === until) found.hours = 'Beginning and end are the same.';
+  }
   if (form.days !== '' && !/^[1-9]\d{0,3}$/.test(form.days)) found.days = 'A whole number of days from 1.';
   return found;
 }
@@ -60,15 +65,10 @@ export function toContract(form: RulesForm): { methods: string[]; paths: string[
     methods: [...form.methods],
     paths: pathList(form.paths),
     rate: form.rateCount === '' ? '' : `${form.rateCount}/${form.ratePer}`,
-    hours: form.from === '' ? '' : `${form.from}-${form.until}`,
+    hours: form.from === '' ? '' : `${timeOfDay(form.from)}-${timeOfDay(form.until)}`,
   };
 }
 
 function pathList(text: string): string[] {
   return text.split(/\s+/).filter((path) => path !== '');
-}
-
-function padded(hour: string): string {
-  if (hour === '') return '';
-  return hour.includes(':') ? hour : `${hour.padStart(2, '0')}:00`;
 }

@@ -80,7 +80,11 @@ export function request(world: World, time: number, random: Random): void {
       code: null,
       method,
       path,
-      status: failed ? pick(random, [429, 500, 529, 404]) : method === 'POST' && model === null ? 201 : 200,
+      status: failed
+        ? pick(random, [429, 500, 529, 404])
+        : method === 'POST' && !path.includes('messages') && model === null
+          ? 201
+          : 200,
       bytes_in: Math.round((tokens_in ?? 120) * 4.1),
       bytes_out: Math.round(counted ? tokensOut * scale * 5.3 : 900 + random() * 9000),
       model,
