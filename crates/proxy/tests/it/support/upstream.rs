@@ -24,7 +24,7 @@ pub(crate) enum Scene {
     /// Closes without a word.
     Close,
     /// One scene a request, from the last to the first.
-    InTurn(Arc<Mutex<Vec<Scene>>>),
+    InTurn(Arc<Mutex<Vec<Self>>>),
 }
 
 #[derive(Clone)]
