@@ -43,14 +43,18 @@ pub(crate) fn all() -> Done {
     summary(&rows)
 }
 
-/// Every single-bit flip of a vault and many more kills than the everyday run has time for.
+/// Every single-bit flip of a vault, and many more kills and storms than the everyday run has time for.
 pub(crate) fn faults() -> Done {
     packages::install(&[packages::COMPILER])?;
     let step = Step::cargo(["test", "--release", "--package", "claviger-vault", "--no-fail-fast"])
         .var("CLAVIGER_FLIPS", "all")
         .var("CLAVIGER_KILLS", "10000")
         .args(["--", "--nocapture"]);
-    summary(&[counted("faults", step)?])
+    let oauth = Step::cargo(["test", "--release", "--package", "claviger-oauth", "--test", "it", "storm"])
+        .var("CLAVIGER_OAUTH_STORMS", "10000")
+        .var("CLAVIGER_OAUTH_KILLS", "1000")
+        .args(["--", "--nocapture"]);
+    summary(&[counted("faults", step)?, counted("faults: oauth", oauth)?])
 }
 
 /// Drives the real window through each screen and writes `docs/screenshots`.

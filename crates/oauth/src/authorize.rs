@@ -325,5 +325,4 @@ async fn push(
 }
 
 #[cfg(test)]
-#[path = "authorize_tests.rs"]
 mod tests;

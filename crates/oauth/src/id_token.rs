@@ -145,5 +145,4 @@ impl Expected<'_> {
 }
 
 #[cfg(test)]
-#[path = "id_token_tests.rs"]
 mod tests;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use claviger_oauth::http::{Http, HttpError, Request};
 use claviger_oauth::{
     Client, CodeFlow, Endpoint, FlowError, Listener, MetadataError, Reach, Redirect, Server, TokenError,
@@ -250,20 +252,33 @@ async fn o64_o68_metadata_is_fetched_from_the_very_place_and_bounded() {
 
 /// A code flow at a scripted server whose browser brings a genuine answer.
 async fn code_flow(
+    http: Arc<dyn Http>,
     reply: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
 ) -> (Result<(), FlowError>, Script) {
     let script = Script::start(reply).await;
+    let (result, _) = browsed(begun(http, &script).await).await;
+    (result, script)
+}
+
+async fn begun(http: Arc<dyn Http>, script: &Script) -> CodeFlow {
     let server = server_at(&script.base);
     let client = Client::public(server.issuer.clone(), "c").unwrap();
     let listener = Listener::bind(&Redirect::default()).await.unwrap();
-    let flow = CodeFlow::begin(hasty_http(), server, client, ask(&["a"]), listener, NOW).await.unwrap();
-    let state =
-        Url::parse(flow.url()).unwrap().query_pairs().find(|(n, _)| n == "state").unwrap().1.into_owned();
+    CodeFlow::begin(http, server, client, ask(&["a"]), listener, NOW).await.unwrap()
+}
+
+/// Brings the genuine answer, and says which challenge was asked with.
+async fn browsed(flow: CodeFlow) -> (Result<(), FlowError>, String) {
+    let asked = |name: &str| {
+        let url = Url::parse(flow.url()).unwrap();
+        url.query_pairs().find(|(n, _)| n == name).unwrap().1.into_owned()
+    };
+    let (state, challenge) = (asked("state"), asked("code_challenge"));
     let back = local(&format!("{}?code=c0de&state={state}", flow.redirect_uri()));
     let never = CancellationToken::new();
     let http = real_http();
     let (result, _) = tokio::join!(flow.wait(&Wall, &never), http.send(Request::get(back, Reach::Private)));
-    (result.map(|_| ()), script)
+    (result.map(|_| ()), challenge)
 }
 
 #[tokio::test]
@@ -278,7 +293,7 @@ async fn o28_o41_a_code_is_redeemed_once_whatever_happens() {
         ("a server error", || Reply::With(500, vec![], vec![])),
     ];
     for (what, reply) in cases {
-        let (result, script) = code_flow(move |_| reply()).await;
+        let (result, script) = code_flow(hasty_http(), move |_| reply()).await;
         assert!(matches!(result, Err(FlowError::Token(_))), "{what}: {result:?}");
         let sent = script.seen_at("/token");
         assert_eq!(sent.len(), 1, "{what}: the code was sent {} times", sent.len());
@@ -292,8 +307,26 @@ async fn o28_o41_a_code_is_redeemed_once_whatever_happens() {
 }
 
 #[tokio::test]
+async fn o05_a_server_that_ignores_pkce_is_found_by_the_probe() {
+    let script = Script::start(|_| crate::support::script::tokens("t", None, 60)).await;
+    for is_probe in [false, true] {
+        let flow = begun(real_http(), &script).await;
+        let flow = if is_probe { flow.with_wrong_verifier() } else { flow };
+        let (result, challenge) = browsed(flow).await;
+        assert!(result.is_ok(), "it takes any verifier, and so the probe says");
+        let sent = script.seen_at("/token").pop().unwrap().field("code_verifier");
+        let derived = BASE64_URL_SAFE_NO_PAD.encode(claviger_crypto::sha256(sent.as_bytes()));
+        assert_eq!(
+            derived == challenge,
+            !is_probe,
+            "the probe, and only the probe, sends a verifier that does not fit"
+        );
+    }
+}
+
+#[tokio::test]
 async fn o09_o17_the_token_request_repeats_what_was_asked() {
-    let (result, script) = code_flow(|_| crate::support::script::tokens("t", None, 60)).await;
+    let (result, script) = code_flow(real_http(), |_| crate::support::script::tokens("t", None, 60)).await;
     result.expect("tokens");
     let sent = &script.seen_at("/token")[0];
     assert!(sent.field("redirect_uri").starts_with("http://127.0.0.1:"), "the same redirect URI");

@@ -6,6 +6,8 @@
 /// A scripted server, a store, a clock, a browser, and the certified server.
 mod support;
 
+/// The document that maps the checklist to these tests.
+mod checklist;
 /// The device flow's patience.
 mod device;
 /// What a hostile server does to the one HTTP client and to the flows.

@@ -101,6 +101,16 @@ async fn o11_the_first_genuine_answer_closes_it_and_so_does_a_cancel() {
     assert!(TcpStream::connect(authority).await.is_err(), "the port still answers");
 }
 
+#[tokio::test(start_paused = true)]
+async fn o11_after_five_minutes_it_closes_by_itself() {
+    let flow = waiting(false).await;
+    let authority = flow.authority.clone();
+    let begun = tokio::time::Instant::now();
+    assert!(matches!(flow.outcome.await.unwrap(), Err(FlowError::TimedOut)), "it gives up");
+    assert_eq!(begun.elapsed().as_secs(), 300, "after five minutes");
+    assert!(TcpStream::connect(authority).await.is_err(), "the port still answers");
+}
+
 #[tokio::test]
 async fn o14_o29_o30_the_page_is_fixed_reflects_nothing_and_leads_nowhere() {
     let flow = waiting(false).await;
