@@ -20,7 +20,10 @@ pub(crate) enum Sort {
 
 /// The record as a body: version byte and postcard.
 pub(crate) fn encode(record: &Record) -> Result<Box<[u8]>, AppendError> {
-    let body = postcard::to_extend(record, vec![VERSION]).map_err(|_| AppendError::TooLarge)?;
+    // Room for a usual record, so that it need not grow in steps.
+    let mut body = Vec::with_capacity(256);
+    body.push(VERSION);
+    let body = postcard::to_extend(record, body).map_err(|_| AppendError::TooLarge)?;
     if body.len() > BODY_MAX { Err(AppendError::TooLarge) } else { Ok(body.into_boxed_slice()) }
 }
 

@@ -18,10 +18,11 @@ pub(crate) fn write(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Hash {
-    let sealed = key.seal(&record_aad(vault, seq, prev), &body::pad(body));
     let start = out.len();
-    out.extend_from_slice(&(sealed.len() as u32).to_be_bytes());
-    out.extend_from_slice(&sealed);
+    out.extend_from_slice(&[0; LEN]);
+    key.seal_onto(&record_aad(vault, seq, prev), &body::pad(body), out);
+    let sealed = (out.len() - start - LEN) as u32;
+    out[start..start + LEN].copy_from_slice(&sealed.to_be_bytes());
     link(prev, &out[start..])
 }
 

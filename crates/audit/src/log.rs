@@ -175,7 +175,8 @@ impl Log {
         }
     }
 
-    /// The last record that is with the operating system.
+    /// The last record that is with the operating system. Whoever notes it elsewhere flushes first: a noted head that a
+    /// power cut takes back looks like a log that was cut.
     pub fn head(&self) -> Head {
         self.0.shared.head()
     }

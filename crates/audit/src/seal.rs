@@ -1,6 +1,6 @@
 //! The log's keys, hashes and associated data, as `docs/log-format.md` spells them. Must not know files.
 
-use claviger_crypto::{Aad, AeadKey, CannotOpen, Label, derive_secret, sha256_of};
+use claviger_crypto::{Aad, AeadKey, CannotOpen, Label, derive_secret, sha256_of, sha256_with};
 use claviger_model::VaultId;
 use claviger_secret::Secret;
 
@@ -41,7 +41,7 @@ pub(crate) fn genesis(vault: VaultId) -> Hash {
 
 /// The hash of a frame that follows `prev`.
 pub(crate) fn link(prev: &Hash, frame: &[u8]) -> Hash {
-    sha256_of(&Aad::new("clav1|log-link").field(prev).field(frame))
+    sha256_with(&Aad::new("clav1|log-link").field(prev), frame)
 }
 
 pub(crate) fn record_aad(vault: VaultId, seq: u64, prev: &Hash) -> Aad {

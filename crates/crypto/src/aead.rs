@@ -59,6 +59,11 @@ impl AeadKey {
         self.seal_under(random::random_bytes(), aad.as_bytes(), content)
     }
 
+    /// Seals `content` and adds the sealed blob to `out`, for writers of many small blobs.
+    pub fn seal_onto(&self, aad: &Aad, content: &[u8], out: &mut Vec<u8>) {
+        self.seal_onto_under(random::random_bytes(), aad.as_bytes(), content, out);
+    }
+
     /// Seals a secret.
     pub fn seal_secret(&self, aad: &Aad, content: &Secret) -> Vec<u8> {
         // EXPOSE: encrypted in a buffer that holds nothing else.
@@ -88,15 +93,21 @@ impl AeadKey {
         clippy::expect_used,
         reason = "GCM takes up to 64 GiB, and no such content can be in memory here"
     )]
-    fn seal_under(&self, nonce: [u8; NONCE], aad: &[u8], content: &[u8]) -> Vec<u8> {
-        let mut sealed = Vec::with_capacity(content.len() + SEALED_OVERHEAD);
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(content);
+    fn seal_onto_under(&self, nonce: [u8; NONCE], aad: &[u8], content: &[u8], out: &mut Vec<u8>) {
+        out.reserve(content.len() + SEALED_OVERHEAD);
+        out.extend_from_slice(&nonce);
+        let start = out.len();
+        out.extend_from_slice(content);
         let tag = self
             .0
-            .encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut sealed[NONCE..]).into())
+            .encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut out[start..]).into())
             .expect("the content is far below GCM's bound");
-        sealed.extend_from_slice(&tag);
+        out.extend_from_slice(&tag);
+    }
+
+    fn seal_under(&self, nonce: [u8; NONCE], aad: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::new();
+        self.seal_onto_under(nonce, aad, content, &mut sealed);
         sealed
     }
 }

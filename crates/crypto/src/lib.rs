@@ -26,7 +26,7 @@ mod sealed_box;
 pub use aad::Aad;
 pub use aead::{AeadKey, SEALED_OVERHEAD, sealed_nonce, sealed_tag};
 pub use derive::{Label, derive_secret};
-pub use digest::{MacKey, MacStream, sha256, sha256_of};
+pub use digest::{MacKey, MacStream, sha256, sha256_of, sha256_with};
 pub use kdf::{Kdf, KdfOutOfBounds, derive_from_passphrase};
 pub use random::{make_secret, random_bytes, random_id};
 pub use recovery::{NotARecoveryKey, RecoverySeed, make_recovery_key, parse_recovery_key};

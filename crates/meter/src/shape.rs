@@ -87,10 +87,9 @@ impl Counts {
         } else {
             None
         };
-        match (self.detected, shown) {
-            // A later object may show what the first one left open.
-            (None | Some(UsageShape::OpenAi), Some(shown)) => self.detected = Some(shown),
-            _ => {}
+        // A later object may show what the first one left open.
+        if matches!(self.detected, None | Some(UsageShape::OpenAi)) && shown.is_some() {
+            self.detected = shown;
         }
         self.detected.unwrap_or(UsageShape::Detect)
     }

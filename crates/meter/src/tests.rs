@@ -19,8 +19,9 @@ const JSON: &str = "application/json; charset=utf-8";
 const SSE: &str = "text/event-stream";
 
 /// Name, shape, content type, body, model, usage.
-fn fixtures()
--> Vec<(&'static str, UsageShape, &'static str, String, Option<&'static str>, Option<TokenUsage>)> {
+type Fixture = (&'static str, UsageShape, &'static str, String, Option<&'static str>, Option<TokenUsage>);
+
+fn fixtures() -> Vec<Fixture> {
     use UsageShape::{Anthropic, Gemini, OpenAi};
     let fixture = |name: &str| match name {
         "openai_chat.json" => include_str!("../fixtures/openai_chat.json"),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::disk::{Disk, open_to_append};
 use crate::seal::Keys;
-use crate::tests::{Home, VAULT, completion, event, key, release};
+use crate::tests::{Home, VAULT, key, release};
 use crate::writer::MakeDisk;
 use crate::{AppendError, Durability, Filter, Log};
 
@@ -94,11 +94,7 @@ fn a_full_disk_ends_appending_and_leaves_no_half_record() {
             log.close();
 
             let (log, report) = home.open();
-            assert_eq!(
-                report.torn_tail.is_some(),
-                cut_fails && report.torn_tail.is_some(),
-                "a torn tail needs a failed cut"
-            );
+            assert!(cut_fails || report.torn_tail.is_none(), "a half record was left: {report:?}");
             assert!(report.damage.is_none() && report.truncated.is_none(), "{left} bytes: {report:?}");
             assert_eq!(report.unfinished, acknowledged, "every acknowledged release is there");
             log.append(&release(1000)).expect("after opening again it works");
@@ -188,6 +184,4 @@ fn a_full_tmpfs_ends_appending() {
     log.close();
     let report = crate::verify_offline(&home.log_dir(), VAULT, &key());
     assert_eq!((report.ok, report.records), (true, acknowledged), "on disk too");
-    let _ = completion(0);
-    let _ = event(0);
 }

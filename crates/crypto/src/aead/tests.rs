@@ -115,3 +115,14 @@ fn agrees_with_wycheproof() {
     }
     assert!(valid > 30 && invalid > 20, "too few vectors: {valid} valid, {invalid} invalid");
 }
+
+#[test]
+fn sealing_onto_something_adds_one_blob() {
+    let key = AeadKey::make();
+    let aad = Aad::new("t");
+    let mut out = b"before".to_vec();
+    key.seal_onto(&aad, b"content", &mut out);
+    assert_eq!(&out[..6], b"before", "what was there stays");
+    assert_eq!(out.len(), 6 + 7 + SEALED_OVERHEAD, "one blob was added");
+    assert_eq!(key.open(&aad, &out[6..]), Ok(Secret::from(b"content".to_vec())), "and opens");
+}
