@@ -20,6 +20,8 @@ for (const name of files) {
   const text = readFileSync(join(dist, name), 'utf8');
   for (const word of FAKE) if (text.includes(word)) problems.push(`${name} holds “${word}” of the fake engine`);
   if (name.endsWith('.js') && /\beval\(|new Function\(/.test(text)) problems.push(`${name} makes code from text`);
+  if (name.endsWith('.js') && /\.language\b/.test(text))
+    problems.push(`${name} reads the browser’s language, which may be none (LANG=C)`);
   if (name.endsWith('.html') && /<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/.test(text))
     problems.push(`${name} holds inline script or style`);
   for (const [url] of text.matchAll(/https?:\/\/[a-z0-9.-]+[^\s"'`)\\]*/gi)) {

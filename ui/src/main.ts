@@ -18,4 +18,9 @@ async function start(): Promise<void> {
   if (target) mount(App, { target });
 }
 
-void start();
+start().catch((thrown: unknown) => {
+  // Nothing of the window could be drawn, so this is said without it.
+  const words = document.createElement('pre');
+  words.textContent = `Claviger’s window could not start.\n\n${thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ''}` : 'Unknown reason.'}`;
+  document.getElementById('app')?.replaceChildren(words);
+});
