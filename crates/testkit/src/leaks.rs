@@ -103,6 +103,7 @@ impl Needles {
     pub fn in_memory(&self, pid: u32) -> std::io::Result<(u64, Vec<Find>)> {
         let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"))?;
         let mut memory = File::open(format!("/proc/{pid}/mem"))?;
+        let pages = File::open(format!("/proc/{pid}/pagemap"))?;
         let (mut searched, mut finds) = (0, Vec::new());
         for line in maps.lines() {
             let mut words = line.split_whitespace();
@@ -117,18 +118,20 @@ impl Needles {
             }
             let Some((from, to)) = range.split_once('-') else { continue };
             let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
-            let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
-            memory.seek(SeekFrom::Start(from))?;
-            let mut filled = 0;
-            while filled < bytes.len() {
-                match memory.read(&mut bytes[filled..]) {
-                    Ok(0) | Err(_) => break,
-                    Ok(n) => filled += n,
+            for (from, to) in touched(&pages, from, to)? {
+                let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
+                memory.seek(SeekFrom::Start(from))?;
+                let mut filled = 0;
+                while filled < bytes.len() {
+                    match memory.read(&mut bytes[filled..]) {
+                        Ok(0) | Err(_) => break,
+                        Ok(n) => filled += n,
+                    }
                 }
-            }
-            searched += filled as u64;
-            for written in written_runs(&bytes[..filled]) {
-                finds.extend(self.in_bytes(&format!("memory of {pid} at {range} ({place})"), written));
+                searched += filled as u64;
+                for written in written_runs(&bytes[..filled]) {
+                    finds.extend(self.in_bytes(&format!("memory of {pid} at {range} ({place})"), written));
+                }
             }
         }
         Ok((searched, finds))
@@ -152,6 +155,33 @@ fn written_runs(bytes: &[u8]) -> Vec<&[u8]> {
     }
     runs.extend(start.map(|from| &bytes[from..]));
     runs
+}
+
+/// The parts of a range that were ever touched: a web view reserves tens of gigabytes and uses few of them.
+fn touched(pages: &File, from: u64, to: u64) -> std::io::Result<Vec<(u64, u64)>> {
+    use std::os::unix::fs::FileExt;
+    const PAGE: u64 = 4096;
+    let mut parts: Vec<(u64, u64)> = Vec::new();
+    let mut entries = vec![0; 1 << 20];
+    let mut at = from;
+    while at < to {
+        let wanted = usize::try_from((to - at) / PAGE * 8).unwrap_or(usize::MAX).min(entries.len());
+        let read = pages.read_at(&mut entries[..wanted], at / PAGE * 8)?;
+        if read < 8 {
+            break;
+        }
+        for entry in entries[..read / 8 * 8].chunks_exact(8) {
+            // Bit 63: in memory. Bit 62: swapped out.
+            let is_touched = entry[7] & 0b1100_0000 != 0;
+            match parts.last_mut() {
+                Some(last) if is_touched && last.1 == at => last.1 += PAGE,
+                _ if is_touched => parts.push((at, at + PAGE)),
+                _ => {}
+            }
+            at += PAGE;
+        }
+    }
+    Ok(parts)
 }
 
 /// Every form of a secret that is searched for.
