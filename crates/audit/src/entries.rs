@@ -10,6 +10,7 @@ use claviger_model::{
 
 use crate::body::{self, Sort};
 use crate::error::ReadError;
+use crate::frame::Numbered;
 use crate::log::Shared;
 use crate::segments::{self, Segment};
 
@@ -175,7 +176,7 @@ pub(crate) fn page(
 }
 
 /// A segment's records; nothing of a segment that does not open. What follows damage is left out: `verify` tells of it.
-fn read(shared: &Shared, number: u64, len: Option<u64>) -> Result<Option<Vec<(u64, Box<[u8]>)>>, ReadError> {
+fn read(shared: &Shared, number: u64, len: Option<u64>) -> Result<Option<Vec<Numbered>>, ReadError> {
     let segment = match shared.keys.read().as_ref() {
         None => return Err(ReadError::Closed),
         Some(keys) => Segment::read(&shared.dir, number, keys, len)

@@ -26,6 +26,9 @@ pub(crate) fn write(
     link(prev, &out[start..])
 }
 
+/// A record's sequence number and body.
+pub(crate) type Numbered = (u64, Box<[u8]>);
+
 /// A walk over the frames of a segment, in order, opening each.
 pub(crate) struct Walk<'a> {
     key: &'a AeadKey,
@@ -70,7 +73,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next record's body; nothing at the end.
-    pub(crate) fn next(&mut self) -> Option<Result<(u64, Box<[u8]>), Fault>> {
+    pub(crate) fn next(&mut self) -> Option<Result<Numbered, Fault>> {
         let rest =
             usize::try_from(self.at.offset).ok().and_then(|at| self.bytes.get(at..)).unwrap_or_default();
         if rest.is_empty() {
@@ -79,7 +82,7 @@ impl<'a> Walk<'a> {
         Some(self.open(rest))
     }
 
-    fn open(&mut self, rest: &[u8]) -> Result<(u64, Box<[u8]>), Fault> {
+    fn open(&mut self, rest: &[u8]) -> Result<Numbered, Fault> {
         if rest.iter().all(|b| *b == 0) {
             return Err(Fault::Zeros);
         }

@@ -190,10 +190,9 @@ impl Cells {
             let key = (STEPS[into].start(start), who);
             self.tiers[into].cells.entry(key).or_default().merge(&counts);
         }
-        for above in index + 1..3 {
-            if self.tiers[above].cells.len() > STEPS[above].most_cells() {
-                self.shrink(above);
-            }
+        if let Some(above) = (index + 1..3).find(|i| self.tiers[*i].cells.len() > STEPS[*i].most_cells()) {
+            // Goes on upwards from there by itself.
+            self.shrink(above);
         }
     }
 }

@@ -169,3 +169,25 @@ fn later<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Timestamp>, key: K, at: T
     let last = map.entry(key).or_insert(at);
     *last = (*last).max(at);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{completion, release};
+
+    #[test]
+    fn requests_that_never_end_are_bounded_and_counted_once() {
+        let mut usage = Usage::default();
+        let many = PENDING as u64 + 10_000;
+        for n in 0..many {
+            usage.apply(n + 1, &release(n));
+        }
+        assert!(usage.pending.len() <= PENDING, "{} requests in flight are remembered", usage.pending.len());
+        let requests = |usage: &Usage| usage.totals(None, None, UsageBy::All)[0].requests;
+        assert_eq!(requests(&usage), many, "none is lost");
+        assert!(!usage.is_pending(&crate::tests::event(0)), "the oldest was forgotten");
+        usage.apply(many + 1, &completion(0));
+        usage.apply(many + 2, &completion(many - 1));
+        assert_eq!(requests(&usage), many, "none is counted twice");
+    }
+}
