@@ -15,7 +15,7 @@ pub(crate) const APPLICATION_ID: u32 = 0x434C_4156;
 #[derive(Debug)]
 pub(crate) struct HeldFile {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// Why the lock was not had.
@@ -39,7 +39,7 @@ impl HeldFile {
         let path = resolve(path).map_err(HoldError::Io)?;
         let lock = open_lock(&beside(&path, ".lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(TryLockError::WouldBlock) => Err(HoldError::HeldByAnother),
             Err(TryLockError::Error(error)) => Err(HoldError::Io(error)),
         }
@@ -53,6 +53,15 @@ impl HeldFile {
     /// A file that belongs to the database: its path with `suffix` at the end.
     pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
         beside(&self.path, suffix)
+    }
+}
+
+impl Drop for HeldFile {
+    /// Lets go at once. Closing alone would leave the lock with a child that was just forked and still has the
+    /// descriptor.
+    fn drop(&mut self) {
+        // If this fails, closing does it.
+        let _ = self.lock.unlock();
     }
 }
 

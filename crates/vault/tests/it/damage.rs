@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use claviger_model::{Agent, Credential, Grant, Service};
 use claviger_secret::RecoveryKey;
-use claviger_vault::{Anchor, MaterialVersion, Vault};
+use claviger_vault::{Anchor, MaterialVersion, OpenError, ReadError, UnlockError, Vault};
 
 use crate::common::{NOW, Place, again, credential, credential_id, key_of, material};
 
@@ -65,41 +65,60 @@ fn vault_of_64_kib() -> (Vec<u8>, RecoveryKey, Content) {
     (bytes, recovery, content)
 }
 
-/// Everything, or nothing if anything was noticed.
-fn read(place: &Place, recovery: &RecoveryKey) -> Option<Content> {
-    let vault = Vault::open(&place.vault()).ok()?.unlock_with_recovery(&again(recovery)).ok()?;
-    let credentials = vault.all::<Credential>().ok()?;
+/// Everything, or what was noticed. A test that ran out of files or memory has noticed nothing: that is a failure.
+fn read(place: &Place, recovery: &RecoveryKey) -> Result<Content, String> {
+    let vault = Vault::open(&place.vault()).map_err(|error| match error {
+        OpenError::Damaged { .. } | OpenError::NotAVault | OpenError::NewerVersion { .. } => {
+            error.to_string()
+        }
+        // SQLite calls a page that lies beyond the end of the file a failed read.
+        OpenError::Io(why) if why.to_string().contains("disk I/O error") => why.to_string(),
+        other => panic!("not damage but a failing test: {other:?}"),
+    })?;
+    let vault = vault.unlock_with_recovery(&again(recovery)).map_err(|(_, error)| match error {
+        UnlockError::Io(why) => panic!("not damage but a failing test: {why:?}"),
+        other => other.to_string(),
+    })?;
+    let credentials = vault.all::<Credential>().map_err(noticed)?;
     let others = (
-        vault.all::<Agent>().ok()?.len(),
-        vault.all::<Grant>().ok()?.len(),
-        vault.all::<Service>().ok()?.len(),
+        vault.all::<Agent>().map_err(noticed)?.len(),
+        vault.all::<Grant>().map_err(noticed)?.len(),
+        vault.all::<Service>().map_err(noticed)?.len(),
     );
     let (mut versions, mut opened) = (Vec::new(), Vec::new());
     let opener = vault.opener();
     for credential in &credentials {
-        versions.push(vault.material_versions(credential.id).ok()?);
-        let sealed = vault.sealed_material(credential.id, 1).ok()??;
-        opened.push(key_of(&opener.open(&sealed).ok()?));
+        versions.push(vault.material_versions(credential.id).map_err(noticed)?);
+        let sealed =
+            vault.sealed_material(credential.id, 1).map_err(noticed)?.ok_or("material is missing")?;
+        opened.push(key_of(&opener.open(&sealed).map_err(|error| error.to_string())?));
     }
-    Some(Content {
+    Ok(Content {
         anchor: vault.anchor(),
         needs_device_secret: vault.needs_device_secret(),
         log_head: vault.log_head(),
         credentials,
         others,
-        setting: vault.setting("setting").ok()?.map(|value| value.expose().to_vec()),
+        setting: vault.setting("setting").map_err(noticed)?.map(|value| value.expose().to_vec()),
         versions,
         material: opened,
     })
+}
+
+fn noticed(error: ReadError) -> String {
+    match error {
+        ReadError::Tampered { .. } => error.to_string(),
+        ReadError::Io(why) => panic!("not damage but a failing test: {why:?}"),
+    }
 }
 
 /// Puts `bytes` in the vault's place, reads, and counts what came of it.
 fn try_one(place: &Place, bytes: &[u8], recovery: &RecoveryKey, good: &Content, tally: &Tally, what: &str) {
     fs::write(place.vault(), bytes).unwrap();
     match read(place, recovery) {
-        None => tally.detected.fetch_add(1, Ordering::Relaxed),
-        Some(content) if &content == good => tally.harmless.fetch_add(1, Ordering::Relaxed),
-        Some(_) => {
+        Err(_) => tally.detected.fetch_add(1, Ordering::Relaxed),
+        Ok(content) if &content == good => tally.harmless.fetch_add(1, Ordering::Relaxed),
+        Ok(_) => {
             println!("SILENT: {what}");
             tally.silent.fetch_add(1, Ordering::Relaxed)
         }
