@@ -8,7 +8,11 @@ const before = kept('onboarding', STEPS, 'none');
 // A recovery key is shown once: after a restart it is gone, and first run goes on behind it.
 let step = $state<Step>(before === 'recovery' ? 'credential' : before);
 
+/** Whether the key went unseen: the window was closed before it was confirmed. */
+const keyLost = before === 'recovery';
+
 export const onboarding = {
+  keyLost,
   get step() {
     return step;
   },

@@ -141,9 +141,13 @@ describe('record', () => {
   const entry = { result: 'done', code: null, reason: null, status: 200, agent: 'a', credential: 'c', service: 's' };
   it('says how an entry ended', () => {
     expect(outcome(entry), 'answered').toEqual({ word: '200', tone: 'ok' });
-    expect(outcome({ ...entry, status: 429 }).tone, 'refused upstream').toBe('warn');
-    expect(outcome({ ...entry, status: 500 }).tone, 'broken upstream').toBe('danger');
+    expect(outcome({ ...entry, result: 'error', status: 429 }).tone, 'refused upstream').toBe('warn');
+    expect(outcome({ ...entry, result: 'error', status: 500 }).tone, 'broken upstream').toBe('danger');
     expect(outcome({ ...entry, result: 'refused', status: null }).word, 'refused here').toBe('Refused');
+    expect(outcome({ ...entry, result: 'error', status: null }), 'no answer').toEqual({
+      word: 'Failed',
+      tone: 'danger',
+    });
     expect(outcome({ ...entry, result: 'open', status: null }).word, 'still open').toBe('Running');
     expect(codeWords('policy_denied'), 'known code').toBe('Against its rules');
     expect(codeWords('brand_new_code'), 'unknown code').toBe('brand new code');

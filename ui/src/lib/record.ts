@@ -75,11 +75,10 @@ export function codeWords(code: string | null): string {
 export function outcome(entry: Entry): { word: string; tone: Tone } {
   switch (entry.result) {
     case 'done':
-      if ((entry.status ?? 0) >= 500) return { word: String(entry.status), tone: 'danger' };
-      if ((entry.status ?? 0) >= 400) return { word: String(entry.status), tone: 'warn' };
       return { word: String(entry.status ?? 'Done'), tone: 'ok' };
     case 'error':
-      return { word: 'Failed', tone: 'danger' };
+      if (entry.status === null || entry.status < 400) return { word: 'Failed', tone: 'danger' };
+      return { word: String(entry.status), tone: entry.status >= 500 ? 'danger' : 'warn' };
     case 'refused':
       return { word: 'Refused', tone: 'warn' };
     case 'open':

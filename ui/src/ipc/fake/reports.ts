@@ -88,7 +88,7 @@ function requests(world: World): Entry[] {
 }
 
 function failed(one: Entry): boolean {
-  return one.result === 'error' || (one.status ?? 0) >= 400;
+  return one.result === 'error';
 }
 
 function grouped(entries: Entry[], key: (one: Entry) => string | null): UsageRow[] {

@@ -76,7 +76,7 @@ export function request(world: World, time: number, random: Random): void {
     world,
     {
       ...shared,
-      result: failed && random() < 0.3 ? 'error' : 'done',
+      result: failed ? 'error' : 'done',
       code: null,
       method,
       path,
