@@ -17,7 +17,9 @@ fn desktop() {
     println!("cargo:rerun-if-changed=ui/dist");
     println!("cargo:rerun-if-changed=icons");
     if !std::path::Path::new("ui/dist/index.html").exists() {
-        panic!("the page is not built: run `npm ci --ignore-scripts && npm run build` in ui/, or `cargo xtask run`");
+        panic!(
+            "the page is not built: run `npm ci --ignore-scripts && npm run build` in ui/, or `cargo xtask run`"
+        );
     }
     let attributes = tauri_build::Attributes::new()
         .capabilities_path_pattern("src-tauri/capabilities/**/*")

@@ -18,6 +18,7 @@ use crate::link::Link;
 use claviger_api::schema::Tag;
 use claviger_platform::Dirs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
@@ -30,14 +31,20 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 
 fn main() -> ExitCode {
     // Only a build for tests may be driven from outside, and even that one can be told to behave like a real one.
-    claviger_platform::start_clean(cfg!(feature = "e2e") && std::env::var_os("CLAVIGER_E2E_UNDRIVEN").is_none());
+    claviger_platform::start_clean(
+        cfg!(feature = "e2e") && std::env::var_os("CLAVIGER_E2E_UNDRIVEN").is_none(),
+    );
     claviger_platform::harden();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     if claviger_platform::display_is_missing() {
-        return fail("there is no display to open a window on", "`claviger serve` runs without one, `claviger demo` shows how");
+        return fail(
+            "there is no display to open a window on",
+            "`claviger serve` runs without one, `claviger demo` shows how",
+        );
     }
     run().unwrap_or_else(|error| fail(&format!("the window could not be opened: {error}"), ""))
 }

@@ -75,6 +75,11 @@ impl App {
         Self { session: Session { driver, runtime, client }, desktop, tap }
     }
 
+    /// The driver's process, whose child the app is.
+    pub(crate) fn driver(&self) -> u32 {
+        self.session.driver
+    }
+
     /// Ends the app and gives its desktop back.
     pub(crate) fn quit(self) -> Desktop {
         let Self { session, mut desktop, .. } = self;

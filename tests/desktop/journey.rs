@@ -2,9 +2,12 @@
 //! it. What crosses the bridge on the way is searched for the secret.
 
 use crate::app::App;
+use crate::tray::family;
 use claviger_testkit::{FakeProvider, Needles, send_raw};
 use serde_json::json;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 const PASSWORD: &str = "plain oak river lantern";
 const SECRET: &str = "sk-proj-CanaryCanaryCanary0123456789abcdefCanary";
@@ -28,6 +31,45 @@ fn from_the_first_start_to_the_first_request() {
     keychain_holds_the_device_secret(&app);
     refusals_are_counted(&app, proxy, &path);
     nothing_secret_crossed(&app, &token);
+    no_file_or_process_shows_a_secret(&app, &token);
+    the_engine_forgets(&app);
+}
+
+/// The engine's process, a second after locking. The page's own process is another matter: what was typed into it can
+/// stay in its heap until the window is closed, which ends it.
+fn the_engine_forgets(app: &App) {
+    app.click("lock-button");
+    app.see("unlock-password");
+    std::thread::sleep(Duration::from_secs(1));
+    let needles =
+        Needles::new([("the credential", SECRET.as_bytes()), ("the password", PASSWORD.as_bytes())]);
+    let engine = family(app.driver()).into_iter().find(|(_, name)| name.starts_with("claviger"));
+    let (engine, _) = engine.expect("the app is the driver's child");
+    match needles.in_memory(engine) {
+        Ok((searched, found)) => {
+            assert!(searched > 1 << 20, "the search is blind: {searched} bytes");
+            assert!(found.is_empty(), "after locking the engine still holds {found:?}");
+        }
+        // Only root may look.
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "the memory could not be read: {error}")
+        }
+    }
+}
+
+/// Nothing below the home, and no process's arguments or variables. The tap is the test's own.
+fn no_file_or_process_shows_a_secret(app: &App, token: &str) {
+    let needles = Needles::new([
+        ("the credential", SECRET.as_bytes()),
+        ("the password", PASSWORD.as_bytes()),
+        ("the agent's token", token.as_bytes()),
+    ]);
+    let (files, found) = needles.in_tree(app.desktop.folder());
+    let found: Vec<_> = found.into_iter().filter(|found| !found.place.ends_with("tap.jsonl")).collect();
+    assert!(files > 10, "the search is blind: {files} files");
+    assert!(found.is_empty(), "secrets in files: {found:?}");
+    let found = needles.in_process_table();
+    assert!(found.is_empty(), "secrets in arguments or variables: {found:?}");
 }
 
 fn create_vault(app: &App) {

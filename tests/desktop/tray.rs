@@ -89,7 +89,7 @@ fn closing_the_window_keeps_tray_and_proxy_and_gives_the_page_back() {
 
 #[test]
 fn repeated_refusals_are_told_and_lead_to_the_record() {
-    let (mut desktop, _app) = started();
+    let (desktop, _app) = started();
     cli(&desktop, &["init", "--password-stdin"], PASSWORD);
     let (proxy, tray) = (proxy(&desktop), desktop.wait_for_tray());
     wait_for("the menu of an open vault", || tray.offers("Lock now").then_some(()));
@@ -190,7 +190,7 @@ fn memory(app: u32) -> u64 {
 }
 
 /// A process and all below it, with their names.
-fn family(root: u32) -> Vec<(u32, String)> {
+pub(crate) fn family(root: u32) -> Vec<(u32, String)> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };

@@ -18,7 +18,8 @@ fn root() -> &'static Path {
 const OURS: [&str; 7] = ["crates", "src-tauri", "ui", "tests", "xtask", "bench", "docs"];
 
 /// Folders that hold what tools made.
-const MADE: [&str; 7] = ["target", "node_modules", "dist", "gen", "generated", ".svelte-kit", "test-results"];
+const MADE: [&str; 8] =
+    ["target", "node_modules", "dist", "dist-fake", "gen", "generated", ".svelte-kit", "test-results"];
 
 /// A source file.
 struct File {

@@ -184,7 +184,16 @@ impl Engine {
         let (log, report) = Log::open(&dir, id, &vault.key(KeyPurpose::Audit), durability, expected)?;
         warnings.extend(in_words(&report));
         self.inner.doors.drop_locked_log();
-        log.adopt_locked(&dir, &vault.key(KeyPurpose::LockedRecords))?;
+        let adopted = log.adopt_locked(&dir, &vault.key(KeyPurpose::LockedRecords))?;
+        if adopted.is_damaged {
+            warnings.push(
+                "Some records of the time while the vault was locked are damaged and were left out."
+                    .to_owned(),
+            );
+        }
+        if adopted.counted > 0 {
+            warnings.push(format!("{} more refusals happened while the vault was locked.", adopted.counted));
+        }
         let live = Arc::new(Live {
             keys: TokenKeys::new(id, &vault.key(KeyPurpose::Token)),
             rows: ArcSwap::from_pointee(TokenRows::new(&[])),

@@ -46,10 +46,8 @@ impl Engine {
             ));
         }
         Target::parse(&new.base_url, new.allow_private)?;
-        if let Some(pem) = &new.ca_pem {
-            if !pem.contains("-----BEGIN CERTIFICATE-----") {
-                return Err(EngineError::Invalid("the CA file holds no PEM certificate".into()));
-            }
+        if new.ca_pem.as_ref().is_some_and(|pem| !pem.contains("-----BEGIN CERTIFICATE-----")) {
+            return Err(EngineError::Invalid("the CA file holds no PEM certificate".into()));
         }
         self.change(Change::Services, |book, writer, _| {
             if book.services.iter().any(|service| service.name == new.name) {

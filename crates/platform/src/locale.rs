@@ -3,7 +3,11 @@
 /// The variable to be set to `C`, if there is one. WebKit reads its language out of the locale's name, knows plain `C`,
 /// and takes `C.UTF-8` (the usual one in containers) for a language called "C": then every number format in the page
 /// throws.
-pub(crate) fn to_settle(all: Option<String>, ctype: Option<String>, lang: Option<String>) -> Option<&'static str> {
+pub(crate) fn to_settle(
+    all: Option<String>,
+    ctype: Option<String>,
+    lang: Option<String>,
+) -> Option<&'static str> {
     let is_odd = |value: &str| value.starts_with("C.") || value.starts_with("POSIX.");
     match (all, ctype, lang) {
         (Some(all), ..) => is_odd(&all).then_some("LC_ALL"),

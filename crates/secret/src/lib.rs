@@ -131,13 +131,18 @@ mod tests {
 
     #[test]
     fn debug_never_shows_content() {
-        let shown = format!("{:?} {:?}", Secret::from(b"hunter2".to_vec()), Passphrase::from("hunter2".to_owned()));
+        let shown =
+            format!("{:?} {:?}", Secret::from(b"hunter2".to_vec()), Passphrase::from("hunter2".to_owned()));
         assert!(!shown.contains("hunter2"), "a secret was printed: {shown}");
     }
 
     #[test]
     fn equality_is_by_content() {
-        assert_eq!(Secret::from(vec![1, 2]), Secret::filled_by(2, |b| b.copy_from_slice(&[1, 2])), "same bytes are equal");
+        assert_eq!(
+            Secret::from(vec![1, 2]),
+            Secret::filled_by(2, |b| b.copy_from_slice(&[1, 2])),
+            "same bytes are equal"
+        );
         assert_ne!(Secret::from(vec![1, 2]), Secret::from(vec![1, 2, 3]), "a prefix is not equal");
     }
 }

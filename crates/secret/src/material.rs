@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn round_trips() {
         let decoded = Material::decode(&Material::basic(b"user".to_vec(), b"p:w".to_vec()).encode()).unwrap();
-        assert_eq!(decoded.field(Field::Username), Some(&Secret::from(b"user".to_vec())), "user name survives");
+        assert_eq!(
+            decoded.field(Field::Username),
+            Some(&Secret::from(b"user".to_vec())),
+            "user name survives"
+        );
         assert_eq!(decoded.field(Field::Password), Some(&Secret::from(b"p:w".to_vec())), "password survives");
         assert_eq!(decoded.field(Field::Key), None, "no field is invented");
     }
@@ -124,6 +128,9 @@ mod tests {
             let short = Secret::from(good.expose()[..cut].to_vec());
             assert!(Material::decode(&short).is_err(), "{cut} bytes were accepted");
         }
-        assert!(Material::decode(&Secret::from(vec![9, 0, 0, 0, 0])).is_err(), "an unknown role was accepted");
+        assert!(
+            Material::decode(&Secret::from(vec![9, 0, 0, 0, 0])).is_err(),
+            "an unknown role was accepted"
+        );
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn recognise(engine: &Engine, request: RecogniseRequest) -> Result<Re
     let secret = request.secret.into_secret();
     let pasted = text(&secret)?;
     let paste = claviger_engine::clean_paste(pasted);
-    let found = claviger_engine::recognise(paste.text);
+    // Some keys are known only by the variable that they stand in, so the whole line is looked at.
+    let found = claviger_engine::recognise(pasted);
     let book = engine.book().unwrap_or_default();
     let service = found.as_ref().and_then(|found| book.service(found.service).ok());
     let stem = found
