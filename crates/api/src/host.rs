@@ -237,7 +237,7 @@ async fn tick(engine: Engine, lock_when_idle: bool, stop: CancellationToken) {
         }
         engine.tell_activity();
         count += 1;
-        if count % HEAD_TICKS == 0 {
+        if count.is_multiple_of(HEAD_TICKS) {
             let engine = engine.clone();
             // A log or vault that fails here fails the next release or change, too, and says so there.
             let _ = blocking(move || engine.note_log_head().map_err(ApiError::from)).await;
