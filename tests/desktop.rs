@@ -7,6 +7,7 @@
 //! - `faults`   an engine that cannot start, a desktop without tray, notifications or keychain
 //! - `driven`   a build for users cannot be driven from outside
 //! - `shots`    every screen, light and dark; `CLAVIGER_SHOTS=1` writes them to `docs/screenshots`
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests tell what they saw")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "desktop/app.rs"]
