@@ -105,7 +105,9 @@ impl Host {
     /// Carries out one call.
     pub async fn call(&self, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {
         // What a window asks for by itself while it stands open is no use of the vault.
-        if !matches!(name, "vault.status" | "usage.overview" | "audit.list") {
+        let asked_by_itself =
+            name.ends_with(".list") || matches!(name, "vault.status" | "usage.overview" | "settings.show");
+        if !asked_by_itself {
             self.inner.engine.note_use();
         }
         let (engine, name) = (self.inner.engine.clone(), name.to_owned());
