@@ -128,7 +128,8 @@ impl Wake {
             // all four, either the flag is seen here or the thread is woken there.
             self.is_ticking.store(false, Ordering::SeqCst);
             times.soon_since = self.is_soon.load(Ordering::SeqCst).then(|| times.soon_since.unwrap_or(now));
-            times.dirty_since = self.is_dirty.load(Ordering::SeqCst).then(|| times.dirty_since.unwrap_or(now));
+            times.dirty_since =
+                self.is_dirty.load(Ordering::SeqCst).then(|| times.dirty_since.unwrap_or(now));
             let due = times.next(durability);
             if state.is_closing || !state.waiters.is_empty() || due.is_some_and(|due| due <= now) {
                 // Until the work is done and this is called again.
