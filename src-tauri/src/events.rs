@@ -68,12 +68,13 @@ async fn gather(bus: &mut Receiver<Tag>) -> Option<Vec<Tag>> {
     }
 }
 
-const ALL: [Tag; 8] = [
+const ALL: [Tag; 9] = [
     Tag::Vault,
     Tag::Services,
     Tag::Credentials,
     Tag::Agents,
     Tag::Grants,
+    Tag::Oauth,
     Tag::Activity,
     Tag::Settings,
     Tag::Attention,
@@ -81,7 +82,10 @@ const ALL: [Tag; 8] = [
 
 /// Brings tray and notifications up to date. Traffic alone changes neither.
 async fn react(app: &AppHandle, tags: &[Tag]) {
-    if tags.iter().all(|tag| matches!(tag, Tag::Activity | Tag::Services | Tag::Credentials | Tag::Grants)) {
+    let is_traffic = |tag: &Tag| {
+        matches!(tag, Tag::Activity | Tag::Services | Tag::Credentials | Tag::Grants | Tag::Oauth)
+    };
+    if tags.iter().all(is_traffic) {
         return;
     }
     let now = tray::refresh(app, tags).await;

@@ -34,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "claviger-platform",
             "claviger-vault",
             "claviger-audit",
+            "claviger-oauth",
             "claviger-proxy",
         ],
     ),

@@ -105,8 +105,17 @@ impl Host {
     /// Carries out one call.
     pub async fn call(&self, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {
         // What a window asks for by itself while it stands open is no use of the vault.
-        let asked_by_itself =
-            name.ends_with(".list") || matches!(name, "vault.status" | "usage.overview" | "settings.show");
+        let asked_by_itself = name.ends_with(".list")
+            || matches!(
+                name,
+                "vault.status"
+                    | "usage.overview"
+                    | "settings.show"
+                    | "oauth.targets"
+                    | "oauth.flows"
+                    | "oauth.flow"
+                    | "oauth.status"
+            );
         if !asked_by_itself {
             self.inner.engine.note_use();
         }
@@ -204,9 +213,15 @@ async fn tell(
             }
             // Whoever fell behind is told everything changed.
             Err(RecvError::Lagged(_)) => {
-                for tag in
-                    [Tag::Vault, Tag::Services, Tag::Credentials, Tag::Agents, Tag::Grants, Tag::Activity]
-                {
+                for tag in [
+                    Tag::Vault,
+                    Tag::Services,
+                    Tag::Credentials,
+                    Tag::Agents,
+                    Tag::Grants,
+                    Tag::Oauth,
+                    Tag::Activity,
+                ] {
                     let _ = tags.send(tag);
                 }
             }
@@ -222,6 +237,7 @@ const fn tag(change: Change) -> Tag {
         Change::Credentials => Tag::Credentials,
         Change::Agents => Tag::Agents,
         Change::Grants => Tag::Grants,
+        Change::Oauth => Tag::Oauth,
         Change::Activity => Tag::Activity,
         Change::Settings => Tag::Settings,
         Change::Attention => Tag::Attention,

@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use crate::error::EngineError;
 use crate::keychain::{AnchorWriter, KeychainStanding};
 use crate::live::{Doors, Live};
+use crate::oauth::OAuth;
 use crate::{Book, Settings};
 
 /// The engine. Clones share one state.
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) state: Mutex<State>,
     pub(crate) settings: Mutex<Settings>,
     pub(crate) listening: AtomicU16,
+    pub(crate) oauth: OAuth,
     changes: broadcast::Sender<Change>,
 }
 
@@ -76,6 +78,8 @@ pub enum Change {
     Agents,
     /// Grants.
     Grants,
+    /// A flow went on, or a connection was made, renewed, broken or ended.
+    Oauth,
     /// Something was recorded.
     Activity,
     /// Settings.
@@ -149,6 +153,7 @@ impl Engine {
             state: Mutex::new(state),
             settings: Mutex::new(settings),
             listening: AtomicU16::new(0),
+            oauth: OAuth::new(),
             changes,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -172,7 +177,9 @@ impl Engine {
             State::Absent => (VaultStanding::Absent, false, Vec::new(), None),
             State::Open(open) => {
                 let needs = (open.vault.id(), open.vault.needs_device_secret());
-                (VaultStanding::Unlocked, open.paused, open.warnings.clone(), Some(needs))
+                let mut warnings = open.warnings.clone();
+                warnings.extend(Self::broken_connections(open));
+                (VaultStanding::Unlocked, open.paused, warnings, Some(needs))
             }
             State::Locked(vault) => {
                 let needs = (vault.id(), vault.needs_device_secret());

@@ -15,13 +15,13 @@ use claviger_model::{
     AgentId, Completion, CredentialId, EventId, Record, Refusal, RefusalCode, Release, Timestamp, VaultId,
 };
 use claviger_proxy::ports::{
-    MaterialSource, MaterialUnavailable, RecordUnavailable, Recorder, ReleaseKey, TokenRefusal, Tokens,
-    World, Written,
+    MaterialSource, MaterialUnavailable, Opened, RecordUnavailable, Recorder, ReleaseKey, Term, TokenRefusal,
+    Tokens, World, Written,
 };
-use claviger_secret::Material;
 use claviger_vault::{MaterialOpener, SealedMaterial};
 use parking_lot::Mutex;
 
+use crate::oauth::Keepers;
 use crate::tokens::{TokenKeys, TokenRows};
 
 /// So many refusals within a minute are worth the human's eye.
@@ -37,6 +37,7 @@ pub(crate) struct Live {
     pub(crate) rows: ArcSwap<TokenRows>,
     pub(crate) sealed: ArcSwap<HashMap<CredentialId, SealedMaterial>>,
     pub(crate) opener: MaterialOpener,
+    pub(crate) keepers: Keepers,
 }
 
 /// The doors that the proxy was given. They outlive locking; what is behind them does not.
@@ -143,12 +144,21 @@ impl Tokens for Doors {
 }
 
 impl MaterialSource for Doors {
-    fn open(&self, credential: CredentialId) -> Result<Material, MaterialUnavailable> {
+    fn open(&self, credential: CredentialId) -> Result<Opened, MaterialUnavailable> {
         let live = self.live.load();
         let live = live.as_deref().ok_or(MaterialUnavailable::Locked)?;
+        if let Some(kept) = live.keepers.find(credential) {
+            return kept.open();
+        }
         let sealed = live.sealed.load();
         let sealed = sealed.get(&credential).ok_or(MaterialUnavailable::Unreadable)?;
-        live.opener.open(sealed).map_err(|_| MaterialUnavailable::Unreadable)
+        live.opener.open(sealed).map(Opened::from).map_err(|_| MaterialUnavailable::Unreadable)
+    }
+
+    fn refused(&self, credential: CredentialId, term: Term) -> Result<Opened, MaterialUnavailable> {
+        let live = self.live.load();
+        let live = live.as_deref().ok_or(MaterialUnavailable::Locked)?;
+        live.keepers.find(credential).ok_or(MaterialUnavailable::Unreadable)?.refused(term)
     }
 }
 

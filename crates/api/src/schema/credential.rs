@@ -15,7 +15,7 @@ pub struct CredentialView {
     pub service: String,
     /// The service's name for people.
     pub service_title: String,
-    /// `api-key` or `basic`.
+    /// `api-key`, `basic`, `oauth` or `jwt-bearer`.
     pub kind: String,
     /// Keyed hash of the material, 16 hex digits.
     pub fingerprint: String,

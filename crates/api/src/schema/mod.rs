@@ -9,9 +9,11 @@ pub mod agent;
 pub mod credential;
 pub mod error;
 pub mod grant;
+pub mod oauth;
 pub mod secret_io;
 pub mod service;
 pub mod settings;
+pub mod token;
 pub mod usage;
 pub mod vault;
 
@@ -72,6 +74,19 @@ pub const CALLS: &[(&str, Verb)] = &[
     ("grant.add", Verb::Mutate),
     ("grant.set", Verb::Mutate),
     ("grant.remove", Verb::Mutate),
+    ("oauth.targets", Verb::Query),
+    ("oauth.discover", Verb::Query),
+    ("oauth.prepare", Verb::Mutate),
+    ("oauth.begin", Verb::Mutate),
+    ("oauth.flows", Verb::Query),
+    ("oauth.flow", Verb::Query),
+    ("oauth.cancel", Verb::Mutate),
+    ("oauth.dismiss", Verb::Mutate),
+    ("oauth.status", Verb::Query),
+    ("oauth.refresh", Verb::Mutate),
+    ("oauth.reconnect", Verb::Mutate),
+    ("oauth.disconnect", Verb::Mutate),
+    ("token.inspect", Verb::Query),
     ("policy.explain", Verb::Query),
     ("usage.report", Verb::Query),
     ("usage.overview", Verb::Query),
@@ -96,6 +111,8 @@ pub enum Tag {
     Agents,
     /// A grant was added or changed.
     Grants,
+    /// A flow went on, or a connection was made, renewed, broken or ended.
+    Oauth,
     /// Something was recorded.
     Activity,
     /// A setting changed.

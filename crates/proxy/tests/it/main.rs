@@ -5,6 +5,7 @@ mod carrying;
 mod gate;
 mod limits;
 mod refusals;
+mod renewed;
 mod streams;
 mod support;
 mod tls;

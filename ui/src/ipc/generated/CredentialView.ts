@@ -22,7 +22,7 @@ service: string,
  */
 service_title: string, 
 /**
- * `api-key` or `basic`.
+ * `api-key`, `basic`, `oauth` or `jwt-bearer`.
  */
 kind: string, 
 /**
