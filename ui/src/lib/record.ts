@@ -1,7 +1,7 @@
 /** A record entry in words. Pure. */
 import { visible } from './safe';
 
-interface Entry {
+export interface Entry {
   result: string;
   code: string | null;
   reason: string | null;
@@ -86,6 +86,11 @@ export function outcome(entry: Entry): { word: string; tone: Tone } {
     default:
       return { word: 'You', tone: 'quiet' };
   }
+}
+
+/** The first few that are requests, not acts of a human. */
+export function requests<T extends Entry>(entries: readonly T[], count: number): T[] {
+  return entries.filter((one) => one.result !== 'act').slice(0, count);
 }
 
 /** Shares of the whole, for the bar of the timing split. */
