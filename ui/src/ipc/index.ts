@@ -1,5 +1,6 @@
 /** The one door between the page and the engine. Nothing outside this folder may import `@tauri-apps/*`. */
 export { mutate, query } from './client';
+export { copySecret } from './clipboard';
 export { CallError, toCallError } from './errors';
 export { onChanged, onNavigate } from './events';
 export { forgetAnswers, live, type Live } from './live.svelte';

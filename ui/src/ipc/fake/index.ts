@@ -4,6 +4,7 @@
  * `?traffic=off`, `?warn=1`.
  */
 import { CALLS } from '../calls';
+import { SECRET_STAYS } from '../clipboard';
 import { CallError } from '../errors';
 import type { KeychainState } from '../generated/KeychainState';
 import type { Tag } from '../generated/Tag';
@@ -137,7 +138,15 @@ export function fakeEngine(search: string): Transport & { world: World; call: Tr
     },
     onChanged: (to) => (heard = to),
     onNavigate: () => {},
+    copySecret: async (text) => {
+      await navigator.clipboard.writeText(text);
+      setTimeout(() => void forgetCopy(text), SECRET_STAYS * 1000);
+    },
   };
+}
+
+async function forgetCopy(text: string): Promise<void> {
+  if ((await navigator.clipboard.readText()) === text) await navigator.clipboard.writeText('');
 }
 
 function pauseAll(world: World, paused: boolean): object {
