@@ -81,6 +81,12 @@ export async function unlock(
 export function lock(world: World): { vault: 'locked' } {
   remember(world, { result: 'act', code: 'vault.lock', reason: 'locked in the window' });
   world.vault = 'locked';
+  for (const flow of world.flows) {
+    if (!['connected', 'failed'].includes(flow.step.state)) {
+      flow.step = { state: 'cancelled' };
+      flow.expires_at = null;
+    }
+  }
   world.changed('vault');
   return { vault: 'locked' };
 }

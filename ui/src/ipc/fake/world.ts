@@ -2,7 +2,9 @@
 import type { AgentView } from '../generated/AgentView';
 import type { AuditView } from '../generated/AuditView';
 import type { CredentialVersionView } from '../generated/CredentialVersionView';
+import type { ConnectionView } from '../generated/ConnectionView';
 import type { CredentialView } from '../generated/CredentialView';
+import type { FlowView } from '../generated/FlowView';
 import type { GrantView } from '../generated/GrantView';
 import type { KeychainState } from '../generated/KeychainState';
 import type { ServiceView } from '../generated/ServiceView';
@@ -33,6 +35,11 @@ export interface World {
   versions: Map<string, CredentialVersionView[]>;
   agents: StoredAgent[];
   grants: GrantView[];
+  connections: ConnectionView[];
+  /** Newest first. */
+  flows: FlowView[];
+  /** What the person at the provider does. */
+  consent: 'agree' | 'hold' | 'less' | 'deny' | 'refuse';
   /** Oldest first. */
   record: Entry[];
   seq: number;
@@ -54,6 +61,9 @@ export function emptyWorld(changed: (tags: Tag[]) => void): World {
     versions: new Map(),
     agents: [],
     grants: [],
+    connections: [],
+    flows: [],
+    consent: 'agree',
     record: [],
     seq: 0,
     changed: (...tags) => changed(tags),
