@@ -24,11 +24,7 @@ const METADATA_V4: [Ipv4Addr; 5] = [
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
-const METADATA_V6: [Ipv6Addr; 3] = [
-    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23),
-];
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
 
 /// Says what kind of address this is.
 pub fn kind(address: IpAddr) -> AddressKind {
@@ -63,7 +59,7 @@ fn kind_v4(address: Ipv4Addr) -> AddressKind {
 }
 
 fn kind_v6(address: Ipv6Addr) -> AddressKind {
-    if METADATA_V6.contains(&address) {
+    if address == METADATA_V6 {
         return AddressKind::Never("a cloud's metadata service");
     }
     let s = address.segments();
@@ -87,9 +83,12 @@ fn kind_v6(address: Ipv6Addr) -> AddressKind {
         [0x2001, 0, ..] => AddressKind::Never("a Teredo address"),
         [0x2001, 0x2, 0, ..] => AddressKind::Never("an address for benchmarks"),
         [0x2001, 0x10..=0x3f, ..] => AddressKind::Never("an ORCHID address"),
+        [0x2001, 0..=0x1ff, ..] => AddressKind::Never("an address reserved for protocols"),
         [0x2001, 0xdb8, ..] | [0x3fff, ..] => AddressKind::Never("an address for documentation"),
         [0xfe80..=0xfebf, ..] => AddressKind::Never("a link-local address"),
         [0xfec0..=0xfeff, ..] => AddressKind::Never("a site-local address"),
+        // A cloud's local services; some of them hand out credentials too.
+        [0xfd00, 0x0ec2, ..] => AddressKind::Never("a cloud's metadata service"),
         [0xfc00..=0xfdff, ..] => AddressKind::Private,
         [0xff00..=0xffff, ..] => AddressKind::Never("a multicast address"),
         [0x2000..=0x3fff, _, _, _, 0x0000 | 0x0200, 0x5efe, ..] => AddressKind::Never("an ISATAP address"),
@@ -176,6 +175,8 @@ mod tests {
             "3fff::1",
             "2001:10::1",
             "2001:2::1",
+            "2001:3::1",
+            "2001:1ff::1",
             "5f00::1",
             "::ffff:0:7f00:1",
         ] {
@@ -192,6 +193,8 @@ mod tests {
             "168.63.129.16",
             "192.0.0.192",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd00:ec2::1",
             "fd20:ce::254",
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
