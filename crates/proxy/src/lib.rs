@@ -21,7 +21,6 @@ mod decide;
 mod forward;
 mod head;
 mod inject;
-mod netguard;
 mod path;
 pub mod ports;
 mod proxy;

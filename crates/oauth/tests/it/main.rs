@@ -28,3 +28,5 @@ mod register;
 mod revoke;
 /// Storms of callers, and a process killed between answer and store.
 mod storm;
+/// A renewed token that cannot be stored.
+mod unstored;
