@@ -1,7 +1,8 @@
 // A certified OAuth and OpenID Connect server for tests (oidc-provider), on a free port of 127.0.0.1.
 //
 // Prints one JSON line {"issuer": …} when it is ready and ends with its standard input. CLAVIGER_TEST_OAUTH_MODULES names
-// the folder that holds the package. REQUIRE_PAR=1, DPOP_NONCE=1, AT_TTL=seconds and CLIENT_JWK={…} change what it does.
+// the folder that holds the package. REQUIRE_PAR=1, DPOP_NONCE=1, AT_TTL=seconds and CLIENT_JWK={…} change what it does;
+// PORT takes a port instead of a free one, and TELL_TOKENS=1 prints a line {"tokens": …} for each answer that gives some.
 
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -11,7 +12,7 @@ const require = createRequire(pathToFileURL(`${process.env.CLAVIGER_TEST_OAUTH_M
 const { Provider, errors } = await import(pathToFileURL(require.resolve("oidc-provider")).href);
 
 const server = createServer();
-await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+await new Promise((ready) => server.listen(Number(process.env.PORT || 0), "127.0.0.1", ready));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const secret = "svc-secret-0123456789abcdef0123456789";
@@ -92,6 +93,9 @@ const provider = new Provider(issuer, {
   ttl: { DeviceCode: 60, RefreshToken: 3600, AuthorizationCode: 30 },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, name: "Alice Example", email: "alice@example.com" }) }),
 });
+if (process.env.TELL_TOKENS === "1") {
+  provider.on("grant.success", (ctx) => console.log(JSON.stringify({ tokens: ctx.body })));
+}
 provider.on("server_error", (_, error) => console.error("server_error", error));
 server.on("request", provider.callback());
 

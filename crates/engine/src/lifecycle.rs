@@ -214,6 +214,7 @@ impl Engine {
             opener: vault.opener(),
             log: log.clone(),
             keepers: keepers_of(self, &vault, &book),
+            mints: ArcSwap::default(),
         });
         let paused = vault.setting(SETTING_PAUSED)?.is_some_and(|value| !value.is_empty());
         log.append(&Done::new(what, Subject::Vault, "").record(self.now()))?;

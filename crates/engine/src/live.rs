@@ -21,6 +21,7 @@ use claviger_proxy::ports::{
 use claviger_vault::{MaterialOpener, SealedMaterial};
 use parking_lot::Mutex;
 
+use crate::minted::Mints;
 use crate::oauth::Keepers;
 use crate::tokens::{TokenKeys, TokenRows};
 
@@ -38,6 +39,7 @@ pub(crate) struct Live {
     pub(crate) sealed: ArcSwap<HashMap<CredentialId, SealedMaterial>>,
     pub(crate) opener: MaterialOpener,
     pub(crate) keepers: Keepers,
+    pub(crate) mints: ArcSwap<Mints>,
 }
 
 /// The doors that the proxy was given. They outlive locking; what is behind them does not.
@@ -150,6 +152,9 @@ impl MaterialSource for Doors {
         if let Some(kept) = live.keepers.find(credential) {
             return kept.open();
         }
+        if let Some(mint) = live.mints.load().get(&credential) {
+            return mint.open();
+        }
         let sealed = live.sealed.load();
         let sealed = sealed.get(&credential).ok_or(MaterialUnavailable::Unreadable)?;
         live.opener.open(sealed).map(Opened::from).map_err(|_| MaterialUnavailable::Unreadable)
@@ -158,6 +163,9 @@ impl MaterialSource for Doors {
     fn refused(&self, credential: CredentialId, term: Term) -> Result<Opened, MaterialUnavailable> {
         let live = self.live.load();
         let live = live.as_deref().ok_or(MaterialUnavailable::Locked)?;
+        if let Some(mint) = live.mints.load().get(&credential) {
+            return mint.refused(term);
+        }
         live.keepers.find(credential).ok_or(MaterialUnavailable::Unreadable)?.refused(term)
     }
 }
