@@ -10,6 +10,8 @@ mod support;
 mod checklist;
 /// The device flow's patience.
 mod device;
+/// Every door to a server, and every hostile answer behind it.
+mod gauntlet;
 /// What a hostile server does to the one HTTP client and to the flows.
 mod hostile;
 /// One renewal at a time, stored before it is used.
