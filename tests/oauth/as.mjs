@@ -3,8 +3,10 @@
 // Prints one JSON line {"issuer": …} when it is ready and ends with its standard input. CLAVIGER_TEST_OAUTH_MODULES names
 // the folder that holds the package. REQUIRE_PAR=1, DPOP_NONCE=1, AT_TTL=seconds and CLIENT_JWK={…} change what it does.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(pathToFileURL(`${process.env.CLAVIGER_TEST_OAUTH_MODULES}/`));
@@ -95,6 +97,7 @@ const provider = new Provider(issuer, {
 provider.on("server_error", (_, error) => console.error("server_error", error));
 server.on("request", provider.callback());
 
-console.log(JSON.stringify({ issuer }));
+const about = join(process.env.CLAVIGER_TEST_OAUTH_MODULES, "oidc-provider/package.json");
+console.log(JSON.stringify({ issuer, version: JSON.parse(readFileSync(about, "utf8")).version }));
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

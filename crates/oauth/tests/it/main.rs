@@ -28,6 +28,8 @@ mod redirect;
 mod register;
 /// Giving tokens back, also when the server is away.
 mod revoke;
+/// The starred lines of the checklist at three servers.
+mod stars;
 /// Storms of callers, and a process killed between answer and store.
 mod storm;
 /// A renewed token that cannot be stored.
