@@ -16,6 +16,8 @@ mod gauntlet;
 mod hostile;
 /// One renewal at a time, stored before it is used.
 mod keeper;
+/// Eight capabilities at five servers, written down.
+mod matrix;
 /// Proofs and assertions as they arrive at a server.
 mod proofs;
 /// Every flow against a certified server.
