@@ -4,8 +4,10 @@
 // the folder that holds the package. REQUIRE_PAR=1, DPOP_NONCE=1, AT_TTL=seconds and CLIENT_JWK={…} change what it does;
 // PORT takes a port instead of a free one, and TELL_TOKENS=1 prints a line {"tokens": …} for each answer that gives some.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(pathToFileURL(`${process.env.CLAVIGER_TEST_OAUTH_MODULES}/`));
@@ -99,6 +101,7 @@ if (process.env.TELL_TOKENS === "1") {
 provider.on("server_error", (_, error) => console.error("server_error", error));
 server.on("request", provider.callback());
 
-console.log(JSON.stringify({ issuer }));
+const about = join(process.env.CLAVIGER_TEST_OAUTH_MODULES, "oidc-provider/package.json");
+console.log(JSON.stringify({ issuer, version: JSON.parse(readFileSync(about, "utf8")).version }));
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));
