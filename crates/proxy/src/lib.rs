@@ -15,6 +15,7 @@
 mod accept;
 mod authenticate;
 mod body;
+mod challenge;
 mod config;
 mod conn;
 mod decide;
@@ -22,6 +23,7 @@ mod forward;
 mod head;
 mod inject;
 mod netguard;
+mod own;
 mod path;
 pub mod ports;
 mod proxy;
@@ -33,4 +35,5 @@ mod sweep;
 mod upstream;
 
 pub use config::{Config, StartError};
+pub use path::join as path_at_service;
 pub use proxy::Proxy;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept;
 use crate::config::{Config, StartError};
 use crate::conn::Conn;
-use crate::ports::{Ports, Snapshot};
+use crate::ports::{OwnService, Ports, Snapshot};
 use crate::upstream::Pool;
 
 /// The loopback proxy. Clones are handles to the same proxy.
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) conn_gone: Notify,
     /// Ports that this proxy listens on; it never dials them.
     pub(crate) own_ports: Mutex<Vec<u16>>,
+    /// Who answers what agents ask of Claviger itself.
+    pub(crate) own_service: Mutex<Option<Arc<dyn OwnService>>>,
     latency: Latency,
 }
 
@@ -64,6 +66,7 @@ impl Proxy {
             sweep_now: Notify::new(),
             conn_gone: Notify::new(),
             own_ports: Mutex::new(Vec::new()),
+            own_service: Mutex::new(None),
             latency: Latency::new(),
         })))
     }
@@ -83,6 +86,11 @@ impl Proxy {
             }
         }
         self.0.sweep_now.notify_one();
+    }
+
+    /// Says who answers what agents ask of Claviger itself. Without anybody, there is nothing at `/mcp`.
+    pub fn answer_agents(&self, service: Option<Arc<dyn OwnService>>) {
+        *self.0.own_service.lock() = service;
     }
 
     /// Accepts connections until `stop`, then lets open requests end for a few seconds.
