@@ -98,6 +98,7 @@ impl Engine {
             writer.put(&credential)?;
             writer.put_material(credential.id, credential.version, material)?;
             replace(book, credential.clone());
+            self.inner.doors.forget_wanted(credential.id);
             let done = Done::new("credential.rotate", Subject::Credential(credential.id), &credential.name);
             Ok((CredentialChange { credential, duplicate_of }, done))
         })

@@ -76,6 +76,8 @@ pub enum Change {
     Agents,
     /// Grants.
     Grants,
+    /// What agents ask for.
+    Proposals,
     /// Something was recorded.
     Activity,
     /// Settings.
@@ -172,7 +174,9 @@ impl Engine {
             State::Absent => (VaultStanding::Absent, false, Vec::new(), None),
             State::Open(open) => {
                 let needs = (open.vault.id(), open.vault.needs_device_secret());
-                (VaultStanding::Unlocked, open.paused, open.warnings.clone(), Some(needs))
+                let mut warnings = open.warnings.clone();
+                warnings.extend(self.wanted_in_words(&open.book));
+                (VaultStanding::Unlocked, open.paused, warnings, Some(needs))
             }
             State::Locked(vault) => {
                 let needs = (vault.id(), vault.needs_device_secret());
@@ -194,6 +198,18 @@ impl Engine {
             added_us: self.inner.proxy.added_latency(),
             warnings,
         }
+    }
+
+    /// Credentials that lack a permission, in whole sentences.
+    fn wanted_in_words(&self, book: &Book) -> Vec<String> {
+        let wanted = |id| self.inner.doors.wanted_by(id).map(|scopes| scopes.join(", "));
+        let all =
+            book.credentials.iter().filter_map(|credential| Some((&credential.name, wanted(credential.id)?)));
+        all.map(|(name, scopes)| match scopes.as_str() {
+            "" => format!("The service of {name:?} wants a permission that this credential does not have."),
+            scopes => format!("The service of {name:?} wants more permissions ({scopes}): connect it again."),
+        })
+        .collect()
     }
 
     /// Everything but material, as it stands.

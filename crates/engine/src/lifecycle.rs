@@ -203,8 +203,13 @@ impl Engine {
         });
         let mut services = vault.all()?;
         services.extend(claviger_catalog::services().iter().map(|entry| entry.service.clone()));
-        let mut book =
-            Book { agents: vault.all()?, credentials: vault.all()?, grants: vault.all()?, services };
+        let mut book = Book {
+            agents: vault.all()?,
+            credentials: vault.all()?,
+            grants: vault.all()?,
+            services,
+            proposals: crate::proposals::load(&vault)?,
+        };
         book.agents.sort_by_key(|a| a.created_at);
         book.credentials.sort_by_key(|c| c.created_at);
         book.grants.sort_by_key(|g| g.created_at);

@@ -13,6 +13,7 @@ use claviger_audit::{LockedLog, Log};
 use claviger_model::{
     AgentId, Completion, CredentialId, EventId, Record, Refusal, RefusalCode, Release, Timestamp, VaultId,
 };
+use claviger_oauth::Challenge;
 use claviger_proxy::ports::{
     MaterialSource, MaterialUnavailable, RecordUnavailable, Recorder, ReleaseKey, TokenRefusal, Tokens,
     World, Written,
@@ -46,6 +47,8 @@ pub(crate) struct Doors {
     refusals: AtomicU32,
     refusals_since: AtomicI64,
     alarm: AtomicBool,
+    /// Permissions that services want beyond those that credentials have.
+    wanted: Mutex<HashMap<CredentialId, Vec<String>>>,
 }
 
 /// Milliseconds since the epoch by the wall clock.
@@ -67,6 +70,7 @@ impl Doors {
             refusals: AtomicU32::new(0),
             refusals_since: AtomicI64::new(0),
             alarm: AtomicBool::new(false),
+            wanted: Mutex::default(),
         }
     }
 
@@ -78,6 +82,17 @@ impl Doors {
 
     pub(crate) fn close(&self) {
         self.live.store(None);
+        self.wanted.lock().clear();
+    }
+
+    /// Which permissions its service wants beyond those that the credential has; empty if it did not name them.
+    pub(crate) fn wanted_by(&self, credential: CredentialId) -> Option<Vec<String>> {
+        self.wanted.lock().get(&credential).cloned()
+    }
+
+    /// The credential is another now.
+    pub(crate) fn forget_wanted(&self, credential: CredentialId) {
+        self.wanted.lock().remove(&credential);
     }
 
     /// While locked, refusals are sealed to the vault's public key. A log that cannot be opened only loses these:
@@ -191,6 +206,16 @@ impl Recorder for Doors {
                     let _ = log.append(&record);
                 }
             }
+        }
+    }
+
+    fn falls_short(&self, release: &ReleaseKey, challenge: &str) {
+        let challenges = Challenge::read(challenge);
+        let scopes = challenges.iter().find_map(Challenge::missing_scopes).unwrap_or_default();
+        // Said once, until the service wants something else.
+        let before = self.wanted.lock().insert(release.credential, scopes.clone());
+        if before != Some(scopes) {
+            self.alarm.store(true, Ordering::Relaxed);
         }
     }
 }

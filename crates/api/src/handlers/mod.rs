@@ -4,6 +4,8 @@ pub(crate) mod activity;
 pub(crate) mod agent;
 pub(crate) mod credential;
 pub(crate) mod grant;
+pub(crate) mod own;
+pub(crate) mod proposal;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod usage;
