@@ -68,12 +68,13 @@ async fn gather(bus: &mut Receiver<Tag>) -> Option<Vec<Tag>> {
     }
 }
 
-const ALL: [Tag; 8] = [
+const ALL: [Tag; 9] = [
     Tag::Vault,
     Tag::Services,
     Tag::Credentials,
     Tag::Agents,
     Tag::Grants,
+    Tag::Proposals,
     Tag::Activity,
     Tag::Settings,
     Tag::Attention,
