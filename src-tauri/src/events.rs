@@ -68,13 +68,14 @@ async fn gather(bus: &mut Receiver<Tag>) -> Option<Vec<Tag>> {
     }
 }
 
-const ALL: [Tag; 9] = [
+const ALL: [Tag; 10] = [
     Tag::Vault,
     Tag::Services,
     Tag::Credentials,
     Tag::Agents,
     Tag::Grants,
     Tag::Proposals,
+    Tag::Oauth,
     Tag::Activity,
     Tag::Settings,
     Tag::Attention,
@@ -82,7 +83,10 @@ const ALL: [Tag; 9] = [
 
 /// Brings tray and notifications up to date. Traffic alone changes neither.
 async fn react(app: &AppHandle, tags: &[Tag]) {
-    if tags.iter().all(|tag| matches!(tag, Tag::Activity | Tag::Services | Tag::Credentials | Tag::Grants)) {
+    let is_traffic = |tag: &Tag| {
+        matches!(tag, Tag::Activity | Tag::Services | Tag::Credentials | Tag::Grants | Tag::Oauth)
+    };
+    if tags.iter().all(is_traffic) {
         return;
     }
     let now = tray::refresh(app, tags).await;

@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::handlers::{activity, agent, credential, grant, own, proposal, service, settings, usage, vault};
+use crate::handlers::{
+    activity, agent, credential, grant, oauth, own, proposal, service, settings, token, usage, vault,
+};
 use crate::schema::{ApiError, CALLS, Code, Verb};
 
 /// Carries out one call. Blocks while it derives keys or waits for the disk.
@@ -64,6 +66,19 @@ pub fn dispatch(engine: &Engine, verb: Verb, name: &str, params: Value) -> Resul
         "mcp.list_services" => call(params, |request| own::list_by_token(engine, request)),
         "mcp.request_access" => call(params, |request| own::ask_by_token(engine, request)),
         "mcp.explain_denial" => call(params, |request| own::explain_by_token(engine, request)),
+        "oauth.targets" => call(params, |_: crate::schema::Nothing| oauth::targets(engine)),
+        "oauth.discover" => call(params, |request| oauth::discover(engine, request)),
+        "oauth.prepare" => call(params, |request| oauth::prepare(engine, request)),
+        "oauth.begin" => call(params, |request| oauth::begin(engine, request)),
+        "oauth.flows" => call(params, |_: crate::schema::Nothing| oauth::flows(engine)),
+        "oauth.flow" => call(params, |request| oauth::flow(engine, request)),
+        "oauth.cancel" => call(params, |request| oauth::cancel(engine, request)),
+        "oauth.dismiss" => call(params, |request| oauth::dismiss(engine, request)),
+        "oauth.status" => call(params, |request| oauth::status(engine, request)),
+        "oauth.refresh" => call(params, |request| oauth::refresh(engine, request)),
+        "oauth.reconnect" => call(params, |request| oauth::reconnect(engine, request)),
+        "oauth.disconnect" => call(params, |request| oauth::disconnect(engine, request)),
+        "token.inspect" => call(params, |request| Ok(token::inspect(request))),
         "policy.explain" => call(params, |request| grant::explain(engine, request)),
         "usage.report" => call(params, |request| usage::report(engine, request)),
         "usage.overview" => call(params, |request| usage::overview(engine, request)),
@@ -139,6 +154,15 @@ impl From<EngineError> for ApiError {
                 (Code::Unavailable, "the disk is full; free some space and try again, nothing was lost")
             }
             E::Io { .. } => (Code::Unavailable, "check the directory's permissions and the disk"),
+            E::Unavailable(_) => (Code::Unavailable, "see whether the network works, and try again"),
+            E::NeedsConsent(_) => (
+                Code::Refused,
+                "consent anew with `claviger oauth reconnect NAME`, or in the window under Credentials",
+            ),
+            E::Consent(fault) => {
+                let code = crate::schema::oauth::FlowFault::from(fault.code).code();
+                return Self::new(code, message, fault.hint.clone());
+            }
             E::RecordUnavailable(_) => (Code::Unavailable, "free disk space, then lock and unlock the vault"),
             _ => (Code::Unexpected, ""),
         };

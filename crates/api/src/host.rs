@@ -116,8 +116,17 @@ impl Host {
     /// Carries out one call.
     pub async fn call(&self, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {
         // What a window asks for by itself while it stands open is no use of the vault.
-        let asked_by_itself =
-            name.ends_with(".list") || matches!(name, "vault.status" | "usage.overview" | "settings.show");
+        let asked_by_itself = name.ends_with(".list")
+            || matches!(
+                name,
+                "vault.status"
+                    | "usage.overview"
+                    | "settings.show"
+                    | "oauth.targets"
+                    | "oauth.flows"
+                    | "oauth.flow"
+                    | "oauth.status"
+            );
         if !asked_by_itself {
             self.inner.engine.note_use();
         }
@@ -224,6 +233,7 @@ async fn tell(
                     Tag::Agents,
                     Tag::Grants,
                     Tag::Proposals,
+                    Tag::Oauth,
                     Tag::Activity,
                 ] {
                     let _ = tags.send(tag);
@@ -242,6 +252,7 @@ const fn tag(change: Change) -> Tag {
         Change::Agents => Tag::Agents,
         Change::Grants => Tag::Grants,
         Change::Proposals => Tag::Proposals,
+        Change::Oauth => Tag::Oauth,
         Change::Activity => Tag::Activity,
         Change::Settings => Tag::Settings,
         Change::Attention => Tag::Attention,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use claviger_model::{AuthScheme, Protocol, Service, UsageShape};
 use serde::Deserialize;
 
+use crate::consent::Consent;
 use crate::service_id;
 
 /// A built-in service.
@@ -26,6 +27,8 @@ pub struct Entry {
     pub variables: Vec<String>,
     /// What its keys look like.
     pub keys: Vec<KeyShape>,
+    /// Signing in with OAuth, where it offers that.
+    pub oauth: Option<Consent>,
 }
 
 /// A call that shows whether a key works.
@@ -114,6 +117,7 @@ struct File {
     wiring: Vec<EnvVar>,
     #[serde(default, rename = "key")]
     keys: Vec<KeyShape>,
+    oauth: Option<Consent>,
 }
 
 // === impl Entry ===
@@ -143,6 +147,7 @@ impl Entry {
             wiring: file.wiring,
             variables: file.variables,
             keys: file.keys,
+            oauth: file.oauth,
         })
     }
 }

@@ -11,6 +11,7 @@
 //! ```
 #![deny(missing_docs)]
 
+mod consent;
 mod entry;
 mod files;
 mod paste;
@@ -21,6 +22,7 @@ use std::sync::LazyLock;
 use claviger_model::ServiceId;
 use sha2::{Digest, Sha256};
 
+pub use consent::{Consent, Endpoints, Risk, Scope, Way};
 pub use entry::{Entry, EnvVar, KeyShape, Verify};
 pub use paste::{Paste, clean_paste};
 pub use recognise::{Recognised, recognise};

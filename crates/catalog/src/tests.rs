@@ -317,3 +317,60 @@ fn hostile_pastes_are_answered_quickly() {
     }
     assert!(start.elapsed().as_secs() < 20, "a long paste took {:?}", start.elapsed());
 }
+
+#[test]
+fn every_way_of_signing_in_is_complete_and_asks_for_little() {
+    let with_oauth: Vec<_> =
+        services().iter().filter_map(|e| e.oauth.as_ref().map(|oauth| (&e.service.name, oauth))).collect();
+    assert!(with_oauth.len() >= 5, "only {} services can be signed in to", with_oauth.len());
+    for (name, oauth) in with_oauth {
+        let urls = oauth.endpoints.iter().flat_map(|e| {
+            [Some(&e.token), e.authorize.as_ref(), e.device.as_ref(), e.revoke.as_ref()].into_iter().flatten()
+        });
+        for url in urls.chain([&oauth.issuer]).chain(&oauth.app_url) {
+            assert!(url.starts_with("https://") && !url.contains(['?', '#', ' ']), "{name}: {url}");
+        }
+        assert!(!oauth.flows.is_empty(), "{name} has a flow");
+        if let Some(endpoints) = &oauth.endpoints {
+            for (way, door) in [(Way::Code, &endpoints.authorize), (Way::Device, &endpoints.device)] {
+                assert_eq!(
+                    oauth.flows.contains(&way),
+                    door.is_some(),
+                    "{name}: {way:?} and its door go together"
+                );
+            }
+        }
+        let mut seen = HashSet::new();
+        for scope in &oauth.scopes {
+            assert!(seen.insert(&scope.name), "{name}: {} stands there twice", scope.name);
+            assert!(scope.words.len() > 10 && !scope.words.ends_with('.'), "{name}: {:?}", scope.words);
+            let is_only_one = oauth.scopes.len() == 1;
+            assert!(
+                !scope.preselected || scope.risk != Risk::Dangerous || is_only_one,
+                "{name}: {} is dangerous and preselected",
+                scope.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_scope_of_which_only_the_name_is_known_is_never_taken_for_less_than_it_may_be() {
+    for (name, risk) in [
+        ("api:read", Risk::Read),
+        ("files.readonly", Risk::Read),
+        ("openid", Risk::Read),
+        ("offline_access", Risk::Read),
+        ("api:write", Risk::Write),
+        ("read_write", Risk::Write),
+        ("https://www.example.com/auth/drive", Risk::Write),
+        ("whatever", Risk::Write),
+        ("readings", Risk::Write),
+        ("admin:org", Risk::Dangerous),
+        ("repo:delete", Risk::Dangerous),
+        ("read.all", Risk::Dangerous),
+        ("*", Risk::Dangerous),
+    ] {
+        assert_eq!(Scope::guess(name).risk, risk, "{name}");
+    }
+}

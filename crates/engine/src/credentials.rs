@@ -77,8 +77,14 @@ impl Engine {
         check_material(material)?;
         let now = self.now();
         let fingerprint = self.read(|open| Ok(open.vault.fingerprint(material)))?;
-        self.change(Change::Credentials, |book, writer, _| {
+        self.change(Change::Credentials, |book, writer, live| {
             let mut credential = book.credential(name)?.clone();
+            if credential.kind == Kind::Oauth {
+                return Err(EngineError::Invalid(format!(
+                    "credential {:?} is an OAuth connection: it renews itself, and a new consent replaces it",
+                    credential.name
+                )));
+            }
             if credential.state == CredentialState::Revoked {
                 return Err(EngineError::Invalid(format!(
                     "credential {:?} was revoked; add a new one",
@@ -98,7 +104,7 @@ impl Engine {
             writer.put(&credential)?;
             writer.put_material(credential.id, credential.version, material)?;
             replace(book, credential.clone());
-            self.inner.doors.forget_wanted(credential.id);
+            live.wanted.forget(credential.id);
             let done = Done::new("credential.rotate", Subject::Credential(credential.id), &credential.name);
             Ok((CredentialChange { credential, duplicate_of }, done))
         })
@@ -116,6 +122,9 @@ impl Engine {
 
     /// Refuses its use for ever and destroys the material.
     pub fn revoke_credential(&self, name: &str) -> Result<(), EngineError> {
+        if let Some(connection) = self.connection_named(name)? {
+            return self.revoke_connection(&connection);
+        }
         self.change(Change::Credentials, |book, writer, _| {
             let mut credential = book.credential(name)?.clone();
             credential.state = CredentialState::Revoked;
@@ -129,6 +138,9 @@ impl Engine {
 
     /// Removes it with its material, its history and its grants.
     pub fn remove_credential(&self, name: &str) -> Result<(), EngineError> {
+        if let Some(connection) = self.connection_named(name)? {
+            return self.remove_connection(&connection);
+        }
         self.change(Change::Credentials, |book, writer, _| {
             let credential = book.credential(name)?.clone();
             for grant in book.grants_on(credential.id) {
@@ -148,6 +160,13 @@ impl Engine {
             let credential = open.book.credential(name)?;
             Ok(open.vault.material_versions(credential.id)?)
         })
+    }
+
+    /// The credential, if it is a connection with tokens that somebody has to take back.
+    fn connection_named(&self, name: &str) -> Result<Option<Credential>, EngineError> {
+        let credential = self.read(|open| Ok(open.book.credential(name)?.clone()))?;
+        let is_one = credential.kind == Kind::Oauth && credential.state != CredentialState::Revoked;
+        Ok(is_one.then_some(credential))
     }
 
     fn change_state(
@@ -196,6 +215,8 @@ fn kind_for(service: &Service, material: &Material) -> Result<Kind, EngineError>
     let fits = match kind {
         Kind::ApiKey => material.field(Field::Key).is_some(),
         Kind::Basic => material.field(Field::Username).is_some() && material.field(Field::Password).is_some(),
+        // No service asks for one: connections are stored by their flows.
+        Kind::Oauth => false,
     };
     if fits {
         return Ok(kind);
@@ -207,6 +228,7 @@ fn kind_for(service: &Service, material: &Material) -> Result<Kind, EngineError>
         match kind {
             Kind::ApiKey => "one key or token",
             Kind::Basic => "a user name and a password",
+            Kind::Oauth => "an OAuth connection",
         }
     )))
 }

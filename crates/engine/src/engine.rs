@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use claviger_audit::Log;
-use claviger_model::{Act, EventId, Record, Subject, Timestamp};
+use claviger_model::{Act, Credential, EventId, Record, Subject, Timestamp};
 use claviger_platform::{Dirs, Keychain};
 use claviger_proxy::ports::{Ports, Snapshot};
 use claviger_proxy::{Config, Proxy};
@@ -15,6 +15,7 @@ use tokio::sync::broadcast;
 use crate::error::EngineError;
 use crate::keychain::{AnchorWriter, KeychainStanding};
 use crate::live::{Doors, Live};
+use crate::oauth::OAuth;
 use crate::{Book, Settings};
 
 /// The engine. Clones share one state.
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) state: Mutex<State>,
     pub(crate) settings: Mutex<Settings>,
     pub(crate) listening: AtomicU16,
+    pub(crate) oauth: OAuth,
     changes: broadcast::Sender<Change>,
 }
 
@@ -78,6 +80,8 @@ pub enum Change {
     Grants,
     /// What agents ask for.
     Proposals,
+    /// A flow went on, or a connection was made, renewed, broken or ended.
+    Oauth,
     /// Something was recorded.
     Activity,
     /// Settings.
@@ -151,6 +155,7 @@ impl Engine {
             state: Mutex::new(state),
             settings: Mutex::new(settings),
             listening: AtomicU16::new(0),
+            oauth: OAuth::new(),
             changes,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -175,7 +180,8 @@ impl Engine {
             State::Open(open) => {
                 let needs = (open.vault.id(), open.vault.needs_device_secret());
                 let mut warnings = open.warnings.clone();
-                warnings.extend(self.wanted_in_words(&open.book));
+                warnings.extend(wanted_in_words(open));
+                warnings.extend(Self::broken_connections(open));
                 (VaultStanding::Unlocked, open.paused, warnings, Some(needs))
             }
             State::Locked(vault) => {
@@ -198,18 +204,6 @@ impl Engine {
             added_us: self.inner.proxy.added_latency(),
             warnings,
         }
-    }
-
-    /// Credentials that lack a permission, in whole sentences.
-    fn wanted_in_words(&self, book: &Book) -> Vec<String> {
-        let wanted = |id| self.inner.doors.wanted_by(id).map(|scopes| scopes.join(", "));
-        let all =
-            book.credentials.iter().filter_map(|credential| Some((&credential.name, wanted(credential.id)?)));
-        all.map(|(name, scopes)| match scopes.as_str() {
-            "" => format!("The service of {name:?} wants a permission that this credential does not have."),
-            scopes => format!("The service of {name:?} wants more permissions ({scopes}): connect it again."),
-        })
-        .collect()
     }
 
     /// Everything but material, as it stands.
@@ -362,6 +356,20 @@ impl Engine {
             State::Locked(_) | State::Moving => Err(EngineError::Locked),
         }
     }
+}
+
+/// Credentials that lack a permission, in whole sentences.
+fn wanted_in_words(open: &Open) -> Vec<String> {
+    let wanted =
+        |credential: &Credential| Some((credential.name.clone(), open.live.wanted.by(credential.id)?));
+    let all = open.book.credentials.iter().filter_map(wanted);
+    all.map(|(name, scopes)| match scopes.join(", ").as_str() {
+        "" => format!("The service of {name:?} wants a permission that this credential does not have."),
+        scopes => {
+            format!("The service of {name:?} wants more permissions ({scopes}): connect it again with these.")
+        }
+    })
+    .collect()
 }
 
 /// What a change did, for the record.

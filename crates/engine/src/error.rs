@@ -81,6 +81,15 @@ pub enum EngineError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The network, or another part that is not ours, is not there.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Only a new consent helps.
+    #[error("{0}")]
+    NeedsConsent(String),
+    /// An authorization server cannot be used.
+    #[error("{}", .0.message)]
+    Consent(crate::Fault),
     /// The record cannot be written.
     #[error("the record cannot be written, so nothing is released: {0}")]
     RecordUnavailable(String),

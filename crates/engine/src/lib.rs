@@ -11,9 +11,11 @@ mod credentials;
 mod engine;
 mod error;
 mod grants;
+mod inspect;
 mod keychain;
 mod lifecycle;
 mod live;
+mod oauth;
 mod proposals;
 mod services;
 mod settings;
@@ -28,8 +30,13 @@ pub use credentials::{CredentialChange, NewCredential};
 pub use engine::{Change, Engine, Options, Standing, VaultStanding};
 pub use error::EngineError;
 pub use grants::{Expiry, Explanation, GrantChange, NewGrant};
+pub use inspect::{Claim, Inspected, expiry_of, inspect};
 pub use keychain::KeychainStanding;
 pub use lifecycle::UnlockBy;
+pub use oauth::{
+    AppRegistration, ConnectionFacts, ConnectionState, Discovered, Fault, FaultCode, Flow, FlowKind, NewFlow,
+    RevocationState, Step, Target,
+};
 pub use proposals::{NewProposal, Terms};
 pub use services::NewService;
 pub use settings::{RecordDurability, Settings};
@@ -40,7 +47,7 @@ pub mod log {
     pub use claviger_audit::{Entry, EntryResult, UsageBy, UsageTotals, What};
 }
 
-pub use claviger_catalog::{clean_paste, recognise};
+pub use claviger_catalog::{Risk, Scope, clean_paste, recognise};
 
 /// How the proxy has what agents ask of Claviger itself answered.
 pub mod own {

@@ -13,6 +13,7 @@ use claviger_vault::{KeyPurpose, UnlockError, Unlocked, Vault};
 use crate::engine::{Change, Done, Engine, Open, State};
 use crate::error::EngineError;
 use crate::live::Live;
+use crate::oauth::keepers_of;
 use crate::tokens::{TokenKeys, TokenRows};
 use crate::{Book, RecordDurability};
 
@@ -54,6 +55,7 @@ impl Engine {
         let open = self.bring_up(vault, warnings, "vault.create")?;
         *state = State::Open(open);
         drop(state);
+        self.start_oauth();
         self.tell(Change::Vault);
         Ok(recovery)
     }
@@ -77,6 +79,7 @@ impl Engine {
             Ok((open, recovery)) => {
                 *state = State::Open(open);
                 drop(state);
+                self.start_oauth();
                 self.tell(Change::Vault);
                 Ok(recovery)
             }
@@ -194,13 +197,6 @@ impl Engine {
         if adopted.counted > 0 {
             warnings.push(format!("{} more refusals happened while the vault was locked.", adopted.counted));
         }
-        let live = Arc::new(Live {
-            keys: TokenKeys::new(id, &vault.key(KeyPurpose::Token)),
-            rows: ArcSwap::from_pointee(TokenRows::new(&[])),
-            sealed: ArcSwap::default(),
-            opener: vault.opener(),
-            log: log.clone(),
-        });
         let mut services = vault.all()?;
         services.extend(claviger_catalog::services().iter().map(|entry| entry.service.clone()));
         let mut book = Book {
@@ -213,6 +209,15 @@ impl Engine {
         book.agents.sort_by_key(|a| a.created_at);
         book.credentials.sort_by_key(|c| c.created_at);
         book.grants.sort_by_key(|g| g.created_at);
+        let live = Arc::new(Live {
+            keys: TokenKeys::new(id, &vault.key(KeyPurpose::Token)),
+            rows: ArcSwap::from_pointee(TokenRows::new(&[])),
+            sealed: ArcSwap::default(),
+            opener: vault.opener(),
+            log: log.clone(),
+            keepers: keepers_of(self, &vault, &book),
+            wanted: crate::live::Wanted::default(),
+        });
         let paused = vault.setting(SETTING_PAUSED)?.is_some_and(|value| !value.is_empty());
         log.append(&Done::new(what, Subject::Vault, "").record(self.now()))?;
         log.flush()?;
@@ -229,6 +234,8 @@ impl Engine {
 
     /// Locks the vault: streams are cut, pools dropped, keys wiped. Locking what is locked is fine.
     pub fn lock(&self) -> Result<(), EngineError> {
+        // First, while the vault still takes what a renewal under way brings.
+        self.stop_oauth();
         let mut state = self.inner.state.lock();
         let open = match std::mem::replace(&mut *state, State::Moving) {
             State::Open(open) => open,

@@ -15,13 +15,13 @@ use claviger_model::{
 };
 use claviger_oauth::Challenge;
 use claviger_proxy::ports::{
-    MaterialSource, MaterialUnavailable, RecordUnavailable, Recorder, ReleaseKey, TokenRefusal, Tokens,
-    World, Written,
+    MaterialSource, MaterialUnavailable, Opened, RecordUnavailable, Recorder, ReleaseKey, Term, TokenRefusal,
+    Tokens, World, Written,
 };
-use claviger_secret::Material;
 use claviger_vault::{MaterialOpener, SealedMaterial};
 use parking_lot::Mutex;
 
+use crate::oauth::Keepers;
 use crate::tokens::{TokenKeys, TokenRows};
 
 /// So many refusals within a minute are worth the human's eye.
@@ -35,7 +35,13 @@ pub(crate) struct Live {
     pub(crate) rows: ArcSwap<TokenRows>,
     pub(crate) sealed: ArcSwap<HashMap<CredentialId, SealedMaterial>>,
     pub(crate) opener: MaterialOpener,
+    pub(crate) keepers: Keepers,
+    pub(crate) wanted: Wanted,
 }
+
+/// Permissions that services want beyond those that credentials have, each list empty where the service named none.
+#[derive(Default)]
+pub(crate) struct Wanted(Mutex<HashMap<CredentialId, Vec<String>>>);
 
 /// The doors that the proxy was given. They outlive locking; what is behind them does not.
 pub(crate) struct Doors {
@@ -47,14 +53,31 @@ pub(crate) struct Doors {
     refusals: AtomicU32,
     refusals_since: AtomicI64,
     alarm: AtomicBool,
-    /// Permissions that services want beyond those that credentials have.
-    wanted: Mutex<HashMap<CredentialId, Vec<String>>>,
 }
 
 /// Milliseconds since the epoch by the wall clock.
 pub(crate) fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// What the credential's service wants beyond what it has.
+    pub(crate) fn by(&self, credential: CredentialId) -> Option<Vec<String>> {
+        self.0.lock().get(&credential).cloned()
+    }
+
+    /// The credential is another now.
+    pub(crate) fn forget(&self, credential: CredentialId) {
+        self.0.lock().remove(&credential);
+    }
+
+    fn is_news(&self, credential: CredentialId, scopes: Vec<String>) -> bool {
+        let before = self.0.lock().insert(credential, scopes.clone());
+        before != Some(scopes)
+    }
 }
 
 // === impl Doors ===
@@ -70,7 +93,6 @@ impl Doors {
             refusals: AtomicU32::new(0),
             refusals_since: AtomicI64::new(0),
             alarm: AtomicBool::new(false),
-            wanted: Mutex::default(),
         }
     }
 
@@ -82,17 +104,6 @@ impl Doors {
 
     pub(crate) fn close(&self) {
         self.live.store(None);
-        self.wanted.lock().clear();
-    }
-
-    /// Which permissions its service wants beyond those that the credential has; empty if it did not name them.
-    pub(crate) fn wanted_by(&self, credential: CredentialId) -> Option<Vec<String>> {
-        self.wanted.lock().get(&credential).cloned()
-    }
-
-    /// The credential is another now.
-    pub(crate) fn forget_wanted(&self, credential: CredentialId) {
-        self.wanted.lock().remove(&credential);
     }
 
     /// While locked, refusals are sealed to the vault's public key. A log that cannot be opened only loses these:
@@ -155,12 +166,21 @@ impl Tokens for Doors {
 }
 
 impl MaterialSource for Doors {
-    fn open(&self, credential: CredentialId) -> Result<Material, MaterialUnavailable> {
+    fn open(&self, credential: CredentialId) -> Result<Opened, MaterialUnavailable> {
         let live = self.live.load();
         let live = live.as_deref().ok_or(MaterialUnavailable::Locked)?;
+        if let Some(kept) = live.keepers.find(credential) {
+            return kept.open();
+        }
         let sealed = live.sealed.load();
         let sealed = sealed.get(&credential).ok_or(MaterialUnavailable::Unreadable)?;
-        live.opener.open(sealed).map_err(|_| MaterialUnavailable::Unreadable)
+        live.opener.open(sealed).map(Opened::from).map_err(|_| MaterialUnavailable::Unreadable)
+    }
+
+    fn refused(&self, credential: CredentialId, term: Term) -> Result<Opened, MaterialUnavailable> {
+        let live = self.live.load();
+        let live = live.as_deref().ok_or(MaterialUnavailable::Locked)?;
+        live.keepers.find(credential).ok_or(MaterialUnavailable::Unreadable)?.refused(term)
     }
 }
 
@@ -210,11 +230,12 @@ impl Recorder for Doors {
     }
 
     fn falls_short(&self, release: &ReleaseKey, challenge: &str) {
+        let live = self.live.load();
+        let Some(live) = live.as_deref() else { return };
         let challenges = Challenge::read(challenge);
         let scopes = challenges.iter().find_map(Challenge::missing_scopes).unwrap_or_default();
         // Said once, until the service wants something else.
-        let before = self.wanted.lock().insert(release.credential, scopes.clone());
-        if before != Some(scopes) {
+        if live.wanted.is_news(release.credential, scopes) {
             self.alarm.store(true, Ordering::Relaxed);
         }
     }

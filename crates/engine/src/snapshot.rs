@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use claviger_model::{Agent, Credential, CredentialState, Service, ServiceId};
+use claviger_model::{Agent, Credential, CredentialState, Kind, Service, ServiceId};
 use claviger_policy::GrantRules;
 use claviger_proxy::ports::{AgentEntry, Route, ServiceEntry, Snapshot};
 use tokio_util::sync::CancellationToken;
@@ -17,12 +17,14 @@ impl Engine {
     /// Builds and installs the snapshot, the token rows and the sealed material anew.
     pub(crate) fn reinstall(&self, open: &mut Open) -> Result<(), EngineError> {
         let mut sealed = HashMap::with_capacity(open.book.credentials.len());
-        for credential in &open.book.credentials {
+        // What a connection consists of is for its keeper alone and never reaches a request.
+        for credential in open.book.credentials.iter().filter(|c| c.kind != Kind::Oauth) {
             if let Some(material) = open.vault.sealed_material(credential.id, credential.version)? {
                 sealed.insert(credential.id, material);
             }
         }
         let next = Arc::new(build(&open.book, open.paused, &open.snapshot)?);
+        open.live.keepers.keep_only(&open.book);
         open.live.sealed.store(Arc::new(sealed));
         open.live.rows.store(Arc::new(TokenRows::new(&open.book.agents)));
         self.inner.proxy.install(Some(next.clone()));

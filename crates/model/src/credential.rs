@@ -36,6 +36,8 @@ pub enum Kind {
     ApiKey,
     /// User name and password (RFC 7617).
     Basic,
+    /// What one OAuth consent brought: tokens that are renewed while they are in use.
+    Oauth,
 }
 
 /// Whether a credential may be used.
@@ -56,6 +58,7 @@ impl Kind {
         match self {
             Self::ApiKey => "api-key",
             Self::Basic => "basic",
+            Self::Oauth => "oauth",
         }
     }
 }

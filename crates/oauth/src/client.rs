@@ -170,14 +170,19 @@ impl ClientAuthentication {
 
 /// `Basic …` with id and secret form-encoded before base64 (RFC 6749 §2.3.1).
 fn basic(id: &str, secret: &ClientSecret) -> Secret {
+    const SCHEME: &[u8] = b"Basic ";
     let mut pair = Zeroizing::new(String::with_capacity(id.len() * 3 + secret.secret().len() * 3 + 1));
     encode_into(&mut pair, id.as_bytes());
     pair.push(':');
     // EXPOSE: encoded into the header of the request that it is for; the buffer is wiped.
     encode_into(&mut pair, secret.secret().expose());
-    let mut header = String::from("Basic ");
-    BASE64_STANDARD.encode_string(pair.as_bytes(), &mut header);
-    Secret::from(header)
+    // Straight into place: the library's way into a string leaves pieces on the stack.
+    let encoded = base64::encoded_len(pair.len(), true).unwrap_or_default();
+    Secret::filled_by(SCHEME.len() + encoded, |out| {
+        out[..SCHEME.len()].copy_from_slice(SCHEME);
+        // The buffer has the length that the encoding has.
+        let _ = BASE64_STANDARD.encode_slice(pair.as_bytes(), &mut out[SCHEME.len()..]);
+    })
 }
 
 /// An assertion about ourselves for one issuer, once, for a minute.

@@ -238,6 +238,11 @@ impl Connection {
         next
     }
 
+    /// Who we are at its server, for a new consent. A second copy, because it holds material.
+    pub fn client(&self) -> Client {
+        self.client.duplicate()
+    }
+
     pub(crate) fn token_endpoint(&self) -> Result<TokenEndpoint, EndpointError> {
         Ok(TokenEndpoint {
             issuer: self.facts.issuer.clone(),

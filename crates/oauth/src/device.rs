@@ -117,6 +117,11 @@ impl DeviceFlow {
         })
     }
 
+    /// Seconds between two polls as it stands now.
+    pub fn interval_s(&self) -> u32 {
+        u32::try_from(self.interval).unwrap_or(u32::MAX)
+    }
+
     /// Asks once whether the user consented, unless it is too early for that.
     pub async fn poll(&mut self, now: Timestamp) -> Result<Polled, FlowError> {
         let pause = Duration(self.interval * 1000);

@@ -16,7 +16,7 @@ mod process;
 mod stdin;
 
 pub use dirs::{Dirs, DirsError};
-pub use display::display_is_missing;
+pub use display::{display_is_missing, url_opener};
 pub use files::atomic_write;
 pub use fresh::start_clean;
 pub use harden::{forbid_remote_control, harden};

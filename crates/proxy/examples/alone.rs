@@ -14,8 +14,8 @@ use claviger_model::{
 };
 use claviger_policy::GrantRules;
 use claviger_proxy::ports::{
-    AgentEntry, MaterialSource, MaterialUnavailable, Ports, RecordUnavailable, Recorder, ReleaseKey, Route,
-    ServiceEntry, Snapshot, TokenRefusal, Tokens, World, Written,
+    AgentEntry, MaterialSource, MaterialUnavailable, Opened, Ports, RecordUnavailable, Recorder, ReleaseKey,
+    Route, ServiceEntry, Snapshot, TokenRefusal, Tokens, World, Written,
 };
 use claviger_proxy::{Config, Proxy};
 use claviger_secret::Material;
@@ -40,8 +40,8 @@ impl Tokens for Doors {
 }
 
 impl MaterialSource for Doors {
-    fn open(&self, _: CredentialId) -> Result<Material, MaterialUnavailable> {
-        Ok(Material::key(self.key.clone()))
+    fn open(&self, _: CredentialId) -> Result<Opened, MaterialUnavailable> {
+        Ok(Material::key(self.key.clone()).into())
     }
 }
 

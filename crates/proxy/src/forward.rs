@@ -19,18 +19,20 @@ use crate::challenge;
 use crate::conn::Conn;
 use crate::decide::PermittedRequest;
 use crate::head::REFUSED_METHOD;
-use crate::inject::InjectedRequest;
+use crate::inject::{self, InjectedRequest, place_in_head};
 use crate::own::{self, OwnRequest};
-use crate::record::{BodyFault, ReleasedRequest, Trail};
+use crate::ports::{MaterialUnavailable, Route, Term};
+use crate::proxy::Shared;
+use crate::record::{BodyFault, Flow, ReleasedRequest, Trail};
 use crate::rescue::Stop;
 use crate::route::{RoutedRequest, is_probe};
 use crate::strip;
-use crate::upstream::{DialError, Lease, Outgoing, SendError};
+use crate::upstream::{DialError, Lease, Origin, Outgoing, SendError};
 
-/// What the rooms up to `inject` make of a request.
+/// What the rooms up to `decide` make of a request.
 enum Prepared {
-    /// Ready to be recorded and sent.
-    Ready(Box<InjectedRequest>, Timestamp, u64),
+    /// Allowed; the material comes next.
+    Permitted(Box<PermittedRequest>, Timestamp, u64),
     /// "Is anybody there?" – yes.
     Probe,
     /// Asked of Claviger itself.
@@ -45,8 +47,8 @@ pub(crate) async fn handle(conn: Arc<Conn>, request: Request<Incoming>) -> Respo
     {
         return trail.refuse_head(&refused_head(violation.fault), &violation);
     }
-    let (request, now, epoch) = match prepare(&mut trail, request) {
-        Ok(Prepared::Ready(request, now, epoch)) => (request, now, epoch),
+    let (permitted, now, epoch) = match prepare(&mut trail, request) {
+        Ok(Prepared::Permitted(permitted, now, epoch)) => (permitted, now, epoch),
         Ok(Prepared::Probe) => {
             trail.close();
             return Response::new(ReplyBody::Empty);
@@ -62,7 +64,12 @@ pub(crate) async fn handle(conn: Arc<Conn>, request: Request<Incoming>) -> Respo
         }
         Err(stop) => return trail.refuse(&stop),
     };
-    let released = match trail.release(*request, now, epoch).await {
+    let source = trail.conn.shared.ports.material.clone();
+    let request = match InjectedRequest::inject(*permitted, &*source).await {
+        Ok(request) => request,
+        Err(stop) => return trail.refuse(&stop),
+    };
+    let released = match trail.release(request, now, epoch).await {
         Ok(released) => released,
         Err(stop) => return trail.refuse(&stop),
     };
@@ -75,7 +82,7 @@ pub(crate) async fn handle(conn: Arc<Conn>, request: Request<Incoming>) -> Respo
     }
 }
 
-/// Everything that takes no waiting: the rooms from `accept` to `inject`.
+/// Everything that takes no waiting: the rooms from `accept` to `decide`.
 fn prepare(trail: &mut Trail, request: Request<Incoming>) -> Result<Prepared, Stop> {
     let conn = trail.conn.clone();
     let shared = &conn.shared;
@@ -95,53 +102,31 @@ fn prepare(trail: &mut Trail, request: Request<Incoming>) -> Result<Prepared, St
     }
     let routed = RoutedRequest::route(asked, snapshot, trail)?;
     let permitted = PermittedRequest::decide(routed, now)?;
-    let injected = InjectedRequest::inject(permitted, &*shared.ports.material)?;
-    Ok(Prepared::Ready(Box::new(injected), now, epoch))
+    Ok(Prepared::Permitted(Box::new(permitted), now, epoch))
 }
 
 type Answer = (Response<Incoming>, Option<Meter>, Option<Lease>);
 
-/// Sends a released request and takes the head of the answer.
+/// Sends a released request and takes the head of the answer. Where the service refuses a token that is renewed while it
+/// is in use, the request is sent once more with its successor, if it is one that may be sent twice.
 async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer, Stop> {
     let ReleasedRequest { request, flow } = released;
-    let InjectedRequest { method, headers, target, body, agent: _, route } = request;
+    let InjectedRequest { method, headers, target, body, agent: _, route, term } = request;
     let conn = trail.conn.clone();
     let shared = &conn.shared;
     let body = UpBody::new(body, flow.clone(), conn.wire.clone(), shared.config.max_body_bytes);
-    let mut outgoing = Outgoing { method, target, headers, body };
+    let outgoing = Outgoing { method, target, headers, body };
+    let is_in_head = !matches!(route.service.auth, AuthScheme::Query(_));
+    let again = term.filter(|_| is_in_head).and_then(|_| outgoing.repeatable());
     let origin = shared.pool.origin(&route.service).map_err(refused_dial)?;
-    let limit = shared.config.upstream_head_timeout;
-    let mut is_second = false;
-    let (mut answer, lease) = loop {
-        let now = shared.ticks.load(Ordering::Relaxed);
-        let pooled = if is_second { None } else { origin.pooled(now).await };
-        let is_pooled = pooled.is_some();
-        let spare = pooled.as_ref().filter(|pooled| pooled.has_rested).and_then(|_| outgoing.spare());
-        let line = match pooled {
-            Some(pooled) => pooled.line,
-            None => shared.pool.dial(&origin, shared).await.map_err(refused_dial)?,
-        };
-        // Dialling takes time in which the grant may have ended.
-        if let Some(code) = conn.must_be_cut() {
-            return Err(Stop::new(code, "what was granted ended before the request was sent"));
-        }
-        match tokio::time::timeout(limit, line.send(outgoing, &origin, shared, &flow)).await {
-            Ok(Ok(answered)) => break answered,
-            Ok(Err(SendError { error, unsent })) => {
-                // A pooled connection may have died before it took the request, or while it did.
-                let again = unsent.map(|unsent| *unsent).or(spare.filter(|_| !error.is_parse()));
-                match again {
-                    Some(again) if is_pooled && !is_second => {
-                        origin.forget_shared();
-                        outgoing = again;
-                        is_second = true;
-                    }
-                    _ => return Err(send_failed(&error, flow.fault())),
-                }
-            }
-            Err(_) => return Err(Stop::new(RefusalCode::UpstreamTimeout, "no answer within the time limit")),
-        }
-    };
+    let (mut answer, mut lease) = exchange(&conn, &origin, outgoing, &flow).await?;
+    if let Some(term) = term
+        && answer.status() == StatusCode::UNAUTHORIZED
+        && let Some(again) = renewed(shared, &route, term, again).await?
+    {
+        drop((answer, lease));
+        (answer, lease) = exchange(&conn, &origin, again, &flow).await?;
+    }
     conn.wire.progress();
     trail.answered(answer.status().as_u16());
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -166,6 +151,72 @@ async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer,
         (is_plain && meter.is_reading()).then_some(meter)
     });
     Ok((answer, meter, lease))
+}
+
+/// Asks for the successor of a token that its service refused, and puts it on the request that may be sent again.
+/// Nothing: the service's own answer is passed on, and a successor serves the next request.
+async fn renewed(
+    shared: &Shared,
+    route: &Route,
+    term: Term,
+    again: Option<Outgoing>,
+) -> Result<Option<Outgoing>, Stop> {
+    let opened = shared.ports.material.refused(route.credential, term);
+    let Some(mut again) = again else { return Ok(None) };
+    let in_force = match opened {
+        Ok(opened) => opened.wait().await,
+        Err(unavailable) => Err(unavailable),
+    };
+    match in_force {
+        Ok(in_force) if in_force.term != Some(term) => {
+            place_in_head(&route.service.auth, &in_force.material, &mut again.headers)?;
+            Ok(Some(again))
+        }
+        Err(over @ (MaterialUnavailable::Ended | MaterialUnavailable::Locked)) => Err(inject::refused(over)),
+        _ => Ok(None),
+    }
+}
+
+/// Sends the request once, on a pooled connection or a new one, and takes the head of the answer.
+async fn exchange(
+    conn: &Arc<Conn>,
+    origin: &Arc<Origin>,
+    mut outgoing: Outgoing,
+    flow: &Arc<Flow>,
+) -> Result<(Response<Incoming>, Option<Lease>), Stop> {
+    let shared = &conn.shared;
+    let limit = shared.config.upstream_head_timeout;
+    let mut is_second = false;
+    loop {
+        let now = shared.ticks.load(Ordering::Relaxed);
+        let pooled = if is_second { None } else { origin.pooled(now).await };
+        let is_pooled = pooled.is_some();
+        let spare = pooled.as_ref().filter(|pooled| pooled.has_rested).and_then(|_| outgoing.spare());
+        let line = match pooled {
+            Some(pooled) => pooled.line,
+            None => shared.pool.dial(origin, shared).await.map_err(refused_dial)?,
+        };
+        // Dialling, and waiting for a new token, take time in which the grant may have ended.
+        if let Some(code) = conn.must_be_cut() {
+            return Err(Stop::new(code, "what was granted ended before the request was sent"));
+        }
+        match tokio::time::timeout(limit, line.send(outgoing, origin, shared, flow)).await {
+            Ok(Ok(answered)) => return Ok(answered),
+            Ok(Err(SendError { error, unsent })) => {
+                // A pooled connection may have died before it took the request, or while it did.
+                let again = unsent.map(|unsent| *unsent).or(spare.filter(|_| !error.is_parse()));
+                match again {
+                    Some(again) if is_pooled && !is_second => {
+                        origin.forget_shared();
+                        outgoing = again;
+                        is_second = true;
+                    }
+                    _ => return Err(send_failed(&error, flow.fault())),
+                }
+            }
+            Err(_) => return Err(Stop::new(RefusalCode::UpstreamTimeout, "no answer within the time limit")),
+        }
+    }
 }
 
 /// Whoever reads such an answer after us might see another end of it than we do (RFC 9112 §6.3).

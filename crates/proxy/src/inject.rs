@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use memchr::memmem;
 
 use crate::decide::PermittedRequest;
-use crate::ports::{AgentEntry, MaterialSource, MaterialUnavailable, Route};
+use crate::ports::{AgentEntry, InForce, MaterialSource, MaterialUnavailable, Route, Term};
 use crate::rescue::Stop;
 use crate::route::Target;
 use crate::strip;
@@ -31,13 +31,18 @@ pub(crate) struct InjectedRequest {
     pub(crate) body: Incoming,
     pub(crate) agent: Arc<AgentEntry>,
     pub(crate) route: Arc<Route>,
+    /// Of the material, where it is renewed while it is in use.
+    pub(crate) term: Option<Term>,
 }
 
 // === impl InjectedRequest ===
 
 impl InjectedRequest {
-    /// Opens the material and places it.
-    pub(crate) fn inject(permitted: PermittedRequest, source: &dyn MaterialSource) -> Result<Self, Stop> {
+    /// Opens the material and places it. Waits only where the material is being renewed.
+    pub(crate) async fn inject(
+        permitted: PermittedRequest,
+        source: &dyn MaterialSource,
+    ) -> Result<Self, Stop> {
         let PermittedRequest { request, permit } = permitted;
         let mut headers = request.headers;
         let mut target = request.target;
@@ -50,7 +55,7 @@ impl InjectedRequest {
             // Usage is read in passing, and only plain text can be read.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let material = open(permit, source)?;
+        let InForce { material, term } = open(permit, source).await?;
         place(&service.auth, &material, &mut headers, &mut target)?;
         drop(material);
         let wanted = target.text.len();
@@ -66,18 +71,38 @@ impl InjectedRequest {
             body: request.body,
             agent: request.agent,
             route: request.route,
+            term,
         })
     }
 }
 
 /// A permit opens the material once.
-fn open(permit: Permit, source: &dyn MaterialSource) -> Result<Material, Stop> {
-    source.open(permit.credential()).map_err(|unavailable| match unavailable {
+async fn open(permit: Permit, source: &dyn MaterialSource) -> Result<InForce, Stop> {
+    match source.open(permit.credential()) {
+        Ok(opened) => opened.wait().await.map_err(refused),
+        Err(unavailable) => Err(refused(unavailable)),
+    }
+}
+
+/// Why there is no material, as the request's end.
+pub(crate) fn refused(unavailable: MaterialUnavailable) -> Stop {
+    match unavailable {
         MaterialUnavailable::Locked => Stop::new(RefusalCode::VaultLocked, "the vault was locked in between"),
         MaterialUnavailable::Unreadable => {
             Stop::new(RefusalCode::CredentialFrozen, "the credential's material cannot be read")
         }
-    })
+        MaterialUnavailable::Ended => {
+            Stop::new(RefusalCode::CredentialExpired, "the connection must be consented to again")
+        }
+        MaterialUnavailable::Passing(retry_after_ms) => {
+            let mut stop = Stop::new(
+                RefusalCode::CredentialExpired,
+                "the token has ended and cannot be renewed right now",
+            );
+            stop.retry_after_ms = Some(retry_after_ms);
+            stop
+        }
+    }
 }
 
 /// The agent's token must not reach the upstream, wherever else on the request it was written.
@@ -97,6 +122,23 @@ fn place(
     headers: &mut HeaderMap,
     target: &mut Target,
 ) -> Result<(), Stop> {
+    let AuthScheme::Query(name) = scheme else { return place_in_head(scheme, material, headers) };
+    let key = visible(field(material, Field::Key)?)?;
+    let encoded = Secret::from(percent_encode(key));
+    // EXPOSE: the parameter's value is what the upstream authenticates by.
+    let value = std::str::from_utf8(encoded.expose());
+    let value = value.map_err(|_| unplaceable("the material is no text"))?;
+    target.push_parameter(name, value);
+    Ok(())
+}
+
+/// Places material in the headers, also in the place of other material of the same scheme. What stands in the query
+/// has no place here and is left alone.
+pub(crate) fn place_in_head(
+    scheme: &AuthScheme,
+    material: &Material,
+    headers: &mut HeaderMap,
+) -> Result<(), Stop> {
     match scheme {
         AuthScheme::Bearer => {
             let key = visible(field(material, Field::Key)?)?;
@@ -115,14 +157,7 @@ fn place(
             // EXPOSE: as above.
             headers.insert(AUTHORIZATION, sensitive(&[b"Basic ", encoded.expose()])?);
         }
-        AuthScheme::Query(name) => {
-            let key = visible(field(material, Field::Key)?)?;
-            let encoded = Secret::from(percent_encode(key));
-            // EXPOSE: the parameter's value is what the upstream authenticates by.
-            let value = std::str::from_utf8(encoded.expose());
-            let value = value.map_err(|_| unplaceable("the material is no text"))?;
-            target.push_parameter(name, value);
-        }
+        AuthScheme::Query(_) => {}
     }
     Ok(())
 }

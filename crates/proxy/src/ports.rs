@@ -14,6 +14,7 @@ use claviger_model::{
 use claviger_policy::GrantRules;
 use claviger_secret::Material;
 use http::{Request, Response};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Everything the request path reads, in one immutable value. The engine builds a new one on each change and installs
@@ -102,19 +103,69 @@ pub struct TokenRefusal {
     pub agent: Option<AgentId>,
 }
 
-/// Opens the material of a credential for one request. Nothing is cached in the clear.
+/// Opens the material of a credential for one request.
 pub trait MaterialSource: Send + Sync + 'static {
     /// The material in force.
-    fn open(&self, credential: CredentialId) -> Result<Material, MaterialUnavailable>;
+    fn open(&self, credential: CredentialId) -> Result<Opened, MaterialUnavailable>;
+
+    /// The service refused (401) the material of this term: what is in force instead. Whoever drops the answer has
+    /// asked for the renewal all the same.
+    fn refused(&self, _: CredentialId, _: Term) -> Result<Opened, MaterialUnavailable> {
+        Err(MaterialUnavailable::Unreadable)
+    }
 }
 
-/// The material cannot be had: the vault was locked in between, or its record does not verify.
+/// What opening came to.
+pub enum Opened {
+    /// The request goes on at once.
+    Now(InForce),
+    /// The material is being renewed, and the request waits for it.
+    Later(oneshot::Receiver<Result<InForce, MaterialUnavailable>>),
+}
+
+/// Material to use now.
+#[derive(Debug)]
+pub struct InForce {
+    /// What is placed on the request.
+    pub material: Material,
+    /// Which one of those that follow each other; none for material that stays until a person replaces it.
+    pub term: Option<Term>,
+}
+
+/// Counts material that is renewed while it is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term(pub u64);
+
+/// The material cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaterialUnavailable {
-    /// The vault is locked.
+    /// The vault is locked, or was locked in between.
     Locked,
     /// It is gone, or its record does not verify.
     Unreadable,
+    /// It ended, and only a person can bring it back.
+    Ended,
+    /// It ended and cannot be renewed right now; asking again may help after so many milliseconds.
+    Passing(i64),
+}
+
+// === impl Opened ===
+
+impl Opened {
+    /// The material, once it is there.
+    pub(crate) async fn wait(self) -> Result<InForce, MaterialUnavailable> {
+        match self {
+            Self::Now(in_force) => Ok(in_force),
+            // A renewal that was dropped was dropped with the vault's keys.
+            Self::Later(renewal) => renewal.await.unwrap_or(Err(MaterialUnavailable::Locked)),
+        }
+    }
+}
+
+impl From<Material> for Opened {
+    fn from(material: Material) -> Self {
+        Self::Now(InForce { material, term: None })
+    }
 }
 
 /// Takes the record. A release that cannot be recorded is not made.
@@ -147,7 +198,7 @@ pub enum Written {
     Now,
     /// The request may go on when this answers `true` (the `strict` setting waits for the disk here); `false` or a
     /// dropped sender means that the record failed.
-    Later(tokio::sync::oneshot::Receiver<bool>),
+    Later(oneshot::Receiver<bool>),
 }
 
 /// The record could not be written.

@@ -69,7 +69,7 @@ impl Stop {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ERROR_HEADER, HeaderValue::from_static(self.code.word()));
-        if !retrying_helps(self.code) {
+        if !retrying_helps(self.code) && self.retry_after_ms.is_none() {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         if self.code == RefusalCode::Unauthenticated {

@@ -2,7 +2,7 @@
 
 use claviger_engine::{Book, CredentialChange, Engine, NewCredential};
 use claviger_model::{Credential, CredentialState, Timestamp};
-use claviger_secret::{Material, Secret};
+use claviger_secret::{Field, Material, Secret};
 
 use super::{moment, now};
 use crate::schema::credential::{
@@ -83,7 +83,7 @@ pub(crate) fn add(engine: &Engine, request: AddCredentialRequest) -> Result<Cred
         None => default_kind(&engine.book()?, &request.service)?,
     };
     let material = material(&kind, request.secret.into_secret())?;
-    let expires_at = request.expires.as_deref().map(moment).transpose()?;
+    let expires_at = expiry(request.expires.as_deref(), &material)?;
     let new = NewCredential { name: request.name, service: request.service, material, expires_at };
     Ok(added(engine.add_credential(new)?))
 }
@@ -94,8 +94,16 @@ pub(crate) fn rotate(
 ) -> Result<CredentialAddedView, ApiError> {
     let kind = engine.book()?.credential(&request.name)?.kind.name();
     let material = material(kind, request.secret.into_secret())?;
-    let expires_at = request.expires.as_deref().map(moment).transpose()?;
+    let expires_at = expiry(request.expires.as_deref(), &material)?;
     Ok(added(engine.rotate_credential(&request.name, &material, expires_at)?))
+}
+
+/// As it was given; else what a pasted token says of itself.
+fn expiry(given: Option<&str>, material: &Material) -> Result<Option<Timestamp>, ApiError> {
+    match given.filter(|text| !text.is_empty()) {
+        Some(text) => moment(text).map(Some),
+        None => Ok(material.field(Field::Key).and_then(claviger_engine::expiry_of)),
+    }
 }
 
 pub(crate) fn revoke(engine: &Engine, request: Named) -> Result<Nothing, ApiError> {
@@ -193,6 +201,11 @@ fn material(kind: &str, secret: Secret) -> Result<Material, ApiError> {
             })?;
             Ok(Material::basic(basic.username, basic.password))
         }
+        "oauth" => Err(ApiError::new(
+            Code::Usage,
+            "an OAuth connection has no secret to be typed: it is consented to and renews itself",
+            "use `claviger oauth connect` or `claviger oauth reconnect`, or the window",
+        )),
         other => Err(ApiError::new(
             Code::Usage,
             format!("there is no kind of credential {other:?}"),

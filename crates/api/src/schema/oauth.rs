@@ -1,6 +1,6 @@
 //! OAuth: consent walked through, connections kept fresh. No token crosses here; a client secret comes in alone.
 
-use super::SecretInput;
+use super::{Code, SecretInput};
 use serde::{Deserialize, Serialize};
 
 /// How consent is given.
@@ -153,7 +153,7 @@ pub struct BeginRequest {
     pub issuer: Option<String>,
     /// How consent is given.
     pub flow: FlowKind,
-    /// Scopes to ask for; empty asks for the server's default.
+    /// Scopes to ask for; empty asks for the least set that is useful: those that are preselected.
     #[serde(default)]
     pub scopes: Vec<String>,
     /// Of an app that was registered by hand.
@@ -286,6 +286,20 @@ pub enum FlowFault {
     NotStored,
     /// Something else; the message says what.
     Other,
+}
+
+impl FlowFault {
+    /// The code of the same fault where a call fails of it.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Denied | Self::Unsupported | Self::ClientRefused => Code::Refused,
+            Self::NeedsClientId => Code::Usage,
+            Self::TimedOut | Self::Unreachable | Self::Malformed | Self::PortInUse | Self::Other => {
+                Code::Unavailable
+            }
+            Self::NotStored => Code::Conflict,
+        }
+    }
 }
 
 /// `oauth.status`: all connections, or one.

@@ -3,6 +3,7 @@
 
 mod credential;
 mod grant;
+mod oauth;
 mod proposal;
 mod vault;
 mod view;
@@ -11,8 +12,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use credential::{AgentCommand, CredentialCommand, ServiceAdd, ServiceCommand};
+pub(crate) use credential::{AgentCommand, CredentialCommand, SecretArgs, ServiceAdd, ServiceCommand};
 pub(crate) use grant::{EnvArgs, GrantCommand, PolicyCommand, RunArgs, Shell};
+pub(crate) use oauth::{ConnectArgs, DiscoverArgs, OauthCommand, TokenCommand};
 pub(crate) use proposal::{McpArgs, ProposalCommand};
 pub(crate) use vault::{InitArgs, PasswordCommand, RecoveryCommand, ServeArgs, SettingsCommand, UnlockArgs};
 pub(crate) use view::{AuditCommand, AuditFilter, ExportFormat, UsageArgs};
@@ -101,6 +103,12 @@ pub(crate) enum Command {
     /// Credentials: what Claviger keeps and puts on requests
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// OAuth: sign in to a service; the tokens are kept here and renew themselves
+    #[command(subcommand)]
+    Oauth(OauthCommand),
+    /// Tokens of others: what stands in them
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Agents: the programs that may call through the proxy
     #[command(subcommand)]
     Agent(AgentCommand),

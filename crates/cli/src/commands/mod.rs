@@ -5,6 +5,7 @@ mod agent;
 mod audit;
 mod credential;
 mod grant;
+mod oauth;
 mod pages;
 mod proposal;
 mod service;
@@ -49,6 +50,8 @@ pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, 
         Command::Recovery(command) => vault::recovery(cx, command).await,
         Command::Service(command) => service::run(cx, command).await,
         Command::Credential(command) => credential::run(cx, command).await,
+        Command::Oauth(command) => oauth::run(cx, command).await,
+        Command::Token(command) => oauth::token(cx, command).await,
         Command::Agent(command) => agent::run(cx, command).await,
         Command::Grant(command) => grant::run(cx, command).await,
         Command::Proposal(command) => proposal::run(cx, command).await,

@@ -312,7 +312,17 @@ impl Outgoing {
     /// A second copy, for a request that may be sent twice: safe by its method (RFC 9110 §9.2.1), and without a body.
     pub(crate) fn spare(&self) -> Option<Self> {
         let is_safe = matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        (is_safe && matches!(self.body, UpBody::Empty)).then(|| Self {
+        if is_safe { self.repeatable() } else { None }
+    }
+
+    /// A second copy, for a request that was refused and may be asked again: idempotent by its method (RFC 9110 §9.2.2),
+    /// and without a body.
+    pub(crate) fn repeatable(&self) -> Option<Self> {
+        let is_idempotent = matches!(
+            self.method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+        );
+        (is_idempotent && matches!(self.body, UpBody::Empty)).then(|| Self {
             method: self.method.clone(),
             target: self.target.clone(),
             headers: self.headers.clone(),

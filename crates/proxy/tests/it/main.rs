@@ -6,6 +6,7 @@ mod gate;
 mod limits;
 mod mcp;
 mod refusals;
+mod renewed;
 mod streams;
 mod support;
 mod tls;

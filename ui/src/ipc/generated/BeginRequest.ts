@@ -23,7 +23,7 @@ issuer: string | null,
  */
 flow: FlowKind, 
 /**
- * Scopes to ask for; empty asks for the server's default.
+ * Scopes to ask for; empty asks for the least set that is useful: those that are preselected.
  */
 scopes: Array<string>, 
 /**

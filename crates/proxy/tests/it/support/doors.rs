@@ -7,8 +7,8 @@ use claviger_model::{
     AgentId, Completion, CredentialId, EventId, Outcome, Refusal, RefusalCode, Release, Timestamp,
 };
 use claviger_proxy::ports::{
-    MaterialSource, MaterialUnavailable, RecordUnavailable, Recorder, ReleaseKey, TokenRefusal, Tokens,
-    World, Written,
+    InForce, MaterialSource, MaterialUnavailable, Opened, RecordUnavailable, Recorder, ReleaseKey, Term,
+    TokenRefusal, Tokens, World, Written,
 };
 use claviger_secret::Material;
 use parking_lot::Mutex;
@@ -45,6 +45,14 @@ struct Behaviour {
     record_later: Option<oneshot::Receiver<bool>>,
     material: Option<MaterialUnavailable>,
     material_panics: bool,
+    /// Tokens that follow each other; the first is in force. Empty: the material stays.
+    tokens: Vec<&'static str>,
+    /// How the next renewal fails.
+    renewal_fails: Option<MaterialUnavailable>,
+    /// The next opening waits for this.
+    opens_later: Option<oneshot::Receiver<Result<InForce, MaterialUnavailable>>>,
+    /// Terms that the proxy said were refused.
+    refused: Vec<Term>,
 }
 
 // === impl Doors ===
@@ -69,6 +77,27 @@ impl Doors {
 
     pub(crate) fn material_is(&self, unavailable: MaterialUnavailable) {
         self.0.behaviour.lock().material = Some(unavailable);
+    }
+
+    /// The material is one of these tokens, each the successor of the one before.
+    pub(crate) fn tokens_are(&self, tokens: &[&'static str]) {
+        self.0.behaviour.lock().tokens = tokens.to_vec();
+    }
+
+    pub(crate) fn renewal_fails(&self, unavailable: MaterialUnavailable) {
+        self.0.behaviour.lock().renewal_fails = Some(unavailable);
+    }
+
+    pub(crate) fn material_comes_later(
+        &self,
+        renewal: oneshot::Receiver<Result<InForce, MaterialUnavailable>>,
+    ) {
+        self.0.behaviour.lock().opens_later = Some(renewal);
+    }
+
+    /// The terms that were said to be refused, so far.
+    pub(crate) fn refused_terms(&self) -> Vec<Term> {
+        self.0.behaviour.lock().refused.clone()
     }
 
     pub(crate) fn material_panics(&self) {
@@ -101,6 +130,13 @@ impl Doors {
     }
 }
 
+impl Behaviour {
+    fn in_force(&self) -> InForce {
+        let token = self.tokens.first().expect("a token is in force");
+        InForce { material: Material::key((*token).to_owned()), term: Some(Term(token.len() as u64)) }
+    }
+}
+
 impl Book {
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         self.completions.iter().map(|(_, c)| c.outcome).collect()
@@ -121,13 +157,33 @@ impl Tokens for Doors {
 }
 
 impl MaterialSource for Doors {
-    fn open(&self, _: CredentialId) -> Result<Material, MaterialUnavailable> {
-        let behaviour = self.0.behaviour.lock();
+    fn open(&self, _: CredentialId) -> Result<Opened, MaterialUnavailable> {
+        let mut behaviour = self.0.behaviour.lock();
         assert!(!behaviour.material_panics, "a panic in a door, on purpose");
-        match behaviour.material {
-            Some(unavailable) => Err(unavailable),
-            None => Ok((self.0.material)()),
+        if let Some(unavailable) = behaviour.material {
+            return Err(unavailable);
         }
+        if let Some(renewal) = behaviour.opens_later.take() {
+            return Ok(Opened::Later(renewal));
+        }
+        Ok(match behaviour.tokens.first() {
+            Some(_) => Opened::Now(behaviour.in_force()),
+            None => (self.0.material)().into(),
+        })
+    }
+
+    fn refused(&self, _: CredentialId, term: Term) -> Result<Opened, MaterialUnavailable> {
+        let mut behaviour = self.0.behaviour.lock();
+        behaviour.refused.push(term);
+        if let Some(unavailable) = behaviour.renewal_fails {
+            return Err(unavailable);
+        }
+        if behaviour.tokens.len() > 1 && behaviour.in_force().term == Some(term) {
+            behaviour.tokens.remove(0);
+        }
+        let (renewed, renewal) = oneshot::channel();
+        let _ = renewed.send(Ok(behaviour.in_force()));
+        Ok(Opened::Later(renewal))
     }
 }
 
