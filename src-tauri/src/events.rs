@@ -68,12 +68,13 @@ async fn gather(bus: &mut Receiver<Tag>) -> Option<Vec<Tag>> {
     }
 }
 
-const ALL: [Tag; 9] = [
+const ALL: [Tag; 10] = [
     Tag::Vault,
     Tag::Services,
     Tag::Credentials,
     Tag::Agents,
     Tag::Grants,
+    Tag::Proposals,
     Tag::Oauth,
     Tag::Activity,
     Tag::Settings,

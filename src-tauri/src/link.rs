@@ -62,7 +62,9 @@ impl Link {
             State::Running(host) => Ok(host.clone()),
             State::Ended => Err(ApiError::new(Code::Unavailable, "Claviger is closing", "start it again")),
             State::NotStarted => {
-                let host = Host::start(self.dirs.clone(), HostOptions::default()).await?;
+                let answerer = Some(claviger_mcp::answer as claviger_api::Answerer);
+                let options = HostOptions { answerer, ..HostOptions::default() };
+                let host = Host::start(self.dirs.clone(), options).await?;
                 *state = State::Running(host.clone());
                 drop(state);
                 (self.started)(&host);

@@ -7,6 +7,7 @@ use crate::link::Link;
 use crate::tray::Standing;
 use crate::windows;
 use claviger_api::schema::activity::AuditPage;
+use claviger_api::schema::proposal::ProposalView;
 use claviger_api::schema::settings::SettingsView;
 use claviger_api::schema::vault::VaultState;
 use claviger_api::schema::{Tag, Verb};
@@ -28,6 +29,7 @@ const MOST_WAITING: usize = 4;
 enum About {
     Locked,
     Attention,
+    Asked,
     StillRunning,
 }
 
@@ -43,6 +45,7 @@ struct Notice {
 struct Memory {
     is_silent: bool,
     vault: Option<VaultState>,
+    asked: Option<String>,
     said: Vec<(About, Instant)>,
 }
 
@@ -59,6 +62,11 @@ impl Memory {
     fn was_locked(&mut self, now: Option<VaultState>) -> bool {
         let before = std::mem::replace(&mut self.vault, now);
         before == Some(VaultState::Unlocked) && now == Some(VaultState::Locked)
+    }
+
+    /// Takes over which question of an agent is the newest; true when it is one that was not there before.
+    fn is_news(&mut self, newest: &str) -> bool {
+        self.asked.replace(newest.to_owned()).as_deref() != Some(newest)
     }
 
     /// Whether this may be said now; if so it counts as said. That the window is not needed is said once.
@@ -95,8 +103,13 @@ impl Notifier {
             self.remember(|memory| memory.is_silent = !is_wanted);
         }
         let was_locked = self.remember(|memory| memory.was_locked(now.vault));
+        let asked = if tags.contains(&Tag::Proposals) { newest_asked(&link).await } else { None };
+        let asked = asked.filter(|asked| self.remember(|memory| memory.is_news(&asked.proposal)));
         if windows::is_looked_at(app) {
             return;
+        }
+        if let Some(asked) = asked {
+            self.say(app, asks(&asked));
         }
         if was_locked {
             self.say(app, locked());
@@ -141,6 +154,15 @@ fn needs_attention(agent: Option<&str>) -> Notice {
     Notice { about: About::Attention, title: "Claviger needs a look".to_owned(), body }
 }
 
+/// The agent's own words stay in the window: a notification cannot tell whose words are whose.
+fn asks(asked: &ProposalView) -> Notice {
+    Notice {
+        about: About::Asked,
+        title: format!("{} asks for access", asked.agent),
+        body: format!("It would like to use {}. Nothing is granted until you decide.", asked.title),
+    }
+}
+
 fn still_running() -> Notice {
     Notice {
         about: About::StillRunning,
@@ -164,6 +186,13 @@ async fn last_refused(link: &Link) -> Option<String> {
     let params = json!({ "result": "refused", "limit": 1 });
     let page = link.call(Verb::Query, "audit.list", params).await.ok()?;
     serde_json::from_value::<AuditPage>(page).ok()?.entries.into_iter().next()?.agent
+}
+
+/// The newest question that waits for an answer.
+async fn newest_asked(link: &Link) -> Option<ProposalView> {
+    let all = link.call(Verb::Query, "proposal.list", json!({})).await.ok()?;
+    let all = serde_json::from_value::<Vec<ProposalView>>(all).ok()?;
+    all.into_iter().next().filter(|first| first.state == "open")
 }
 
 /// The thread that talks to the desktop.
@@ -203,7 +232,12 @@ fn speak(notices: &Receiver<(AppHandle, Notice)>) {
 fn open_window(app: &AppHandle, about: About) {
     let app = app.clone();
     let opened = app.clone().run_on_main_thread(move || {
-        windows::open_at(&app, (about == About::Attention).then_some("activity"));
+        let view = match about {
+            About::Attention => Some("activity"),
+            About::Asked => Some("agents"),
+            About::Locked | About::StillRunning => None,
+        };
+        windows::open_at(&app, view);
     });
     if let Err(error) = opened {
         tracing::warn!("the window could not be opened: {error}");
@@ -228,6 +262,14 @@ mod tests {
     fn nothing_is_said_to_a_user_who_wants_silence() {
         let mut memory = Memory { is_silent: true, ..Memory::default() };
         assert!(!memory.may_say(About::Attention, Instant::now()), "the setting was not heeded");
+    }
+
+    #[test]
+    fn a_question_is_news_once() {
+        let mut memory = Memory::default();
+        assert!(memory.is_news("prp_a"), "the first question");
+        assert!(!memory.is_news("prp_a"), "another change, the same question");
+        assert!(memory.is_news("prp_b"), "the next question");
     }
 
     #[test]

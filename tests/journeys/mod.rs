@@ -6,6 +6,8 @@ mod demo;
 mod first_use;
 /// Restart, crash, lock, revoke, rotate: what must hold while requests are on their way.
 mod lifecycle;
+/// Claviger's own MCP server, and a remote one behind a grant, with the official clients.
+mod mcp;
 /// The providers' own clients in Python and Node, with only base URL and key changed.
 mod official_clients;
 /// The agent's token in every slot; the credential in its service's own.

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Each of our packages and which of ours it may use. Nothing else may.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("claviger-secret", &[]),
     ("claviger-model", &[]),
     ("claviger-crypto", &["claviger-secret"]),
@@ -39,8 +39,9 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         ],
     ),
     ("claviger-api", &["claviger-secret", "claviger-model", "claviger-engine", "claviger-platform"]),
-    ("claviger-cli", &["claviger-secret", "claviger-api", "claviger-platform"]),
-    ("claviger", &["claviger-api", "claviger-cli", "claviger-engine", "claviger-platform"]),
+    ("claviger-mcp", &["claviger-api"]),
+    ("claviger-cli", &["claviger-secret", "claviger-api", "claviger-mcp", "claviger-platform"]),
+    ("claviger", &["claviger-api", "claviger-cli", "claviger-engine", "claviger-mcp", "claviger-platform"]),
     // Doubles stand beside the product, not in it.
     ("claviger-testkit", &[]),
     // Neither knows the product: one drives it from outside, the other measures it from outside.

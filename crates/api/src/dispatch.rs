@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::handlers::{activity, agent, credential, grant, oauth, service, settings, token, usage, vault};
+use crate::handlers::{
+    activity, agent, credential, grant, oauth, own, proposal, service, settings, token, usage, vault,
+};
 use crate::schema::{ApiError, CALLS, Code, Verb};
 
 /// Carries out one call. Blocks while it derives keys or waits for the disk.
@@ -57,6 +59,13 @@ pub fn dispatch(engine: &Engine, verb: Verb, name: &str, params: Value) -> Resul
         "grant.add" => call(params, |request| grant::add(engine, request)),
         "grant.set" => call(params, |request| grant::set(engine, request)),
         "grant.remove" => call(params, |request| grant::remove(engine, request)),
+        "proposal.list" => call(params, |_: crate::schema::Nothing| proposal::list(engine)),
+        "proposal.show" => call(params, |request| proposal::show(engine, request)),
+        "proposal.allow" => call(params, |request| proposal::allow(engine, request)),
+        "proposal.deny" => call(params, |request| proposal::deny(engine, request)),
+        "mcp.list_services" => call(params, |request| own::list_by_token(engine, request)),
+        "mcp.request_access" => call(params, |request| own::ask_by_token(engine, request)),
+        "mcp.explain_denial" => call(params, |request| own::explain_by_token(engine, request)),
         "oauth.targets" => call(params, |_: crate::schema::Nothing| oauth::targets(engine)),
         "oauth.discover" => call(params, |request| oauth::discover(engine, request)),
         "oauth.prepare" => call(params, |request| oauth::prepare(engine, request)),
@@ -139,6 +148,7 @@ impl From<EngineError> for ApiError {
             E::NotFound { .. } => (Code::NotFound, ""),
             E::Exists { .. } => (Code::Conflict, "choose another name, or change the one that is there"),
             E::InUse(_) => (Code::Conflict, ""),
+            E::Refused(_) => (Code::Refused, ""),
             E::Invalid(_) => (Code::Usage, ""),
             E::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 (Code::Unavailable, "the disk is full; free some space and try again, nothing was lost")

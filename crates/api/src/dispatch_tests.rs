@@ -66,7 +66,8 @@ fn nothing_but_status_and_creation_works_without_a_vault() {
         let params = json!({
             "name": "x", "password": "correct horse", "new_password": "correct horse 2", "service": "openai", "secret": "s",
             "base_url": "https://a.example", "auth": "bearer", "agent": "x", "credential": "x", "grant": "x",
-            "method": "GET", "url": "https://a.example/", "range": "24h", "flow": "code", "id": "x",
+            "proposal": "x", "token": "x", "why": "x", "event": "x", "method": "GET", "url": "https://a.example/",
+            "range": "24h", "flow": "code", "id": "x",
         });
         let why = dispatch(&engine, *verb, name, params).unwrap_err();
         assert_eq!(why.code, Code::VaultAbsent, "{name} answered {why:?}");

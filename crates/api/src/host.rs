@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::desk::{Answerer, Counter};
 use crate::dispatch::dispatch;
 use crate::schema::{ApiError, Code, Tag, Verb};
 use crate::socket;
@@ -34,6 +35,8 @@ pub struct HostOptions {
     pub lock_when_idle: bool,
     /// The system keychain.
     pub keychain: Arc<dyn Keychain>,
+    /// Answers what agents ask of Claviger itself, on the proxy's port; without it nobody does.
+    pub answerer: Option<Answerer>,
 }
 
 /// A running engine. Clones share it.
@@ -54,7 +57,12 @@ struct Inner {
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { port: None, lock_when_idle: true, keychain: claviger_platform::system_keychain() }
+        Self {
+            port: None,
+            lock_when_idle: true,
+            keychain: claviger_platform::system_keychain(),
+            answerer: None,
+        }
     }
 }
 
@@ -63,7 +71,7 @@ impl Default for HostOptions {
 impl Host {
     /// Starts the engine, the proxy and the control socket.
     pub async fn start(dirs: Dirs, options: HostOptions) -> Result<Self, ApiError> {
-        let HostOptions { port, lock_when_idle, keychain } = options;
+        let HostOptions { port, lock_when_idle, keychain, answerer } = options;
         let socket_path = dirs.control_socket();
         let start = Options { dirs: dirs.clone(), keychain, proxy: claviger_engine::proxy_defaults() };
         let engine = blocking(move || Engine::start(start).map_err(ApiError::from)).await?;
@@ -84,6 +92,9 @@ impl Host {
         };
         let host = Self { inner: Arc::new(inner) };
         let proxy = engine.proxy();
+        if let Some(answerer) = answerer {
+            proxy.answer_agents(Some(Arc::new(Counter { engine: engine.clone(), answerer })));
+        }
         let tasks = vec![
             tokio::spawn({
                 let stop = stop.clone();
@@ -143,6 +154,8 @@ impl Host {
             let _ = task.await;
         }
         let engine = self.inner.engine.clone();
+        // The proxy holds the engine by it, as the engine holds the proxy.
+        engine.proxy().answer_agents(None);
         blocking(move || engine.lock().map_err(ApiError::from)).await
     }
 }
@@ -219,6 +232,7 @@ async fn tell(
                     Tag::Credentials,
                     Tag::Agents,
                     Tag::Grants,
+                    Tag::Proposals,
                     Tag::Oauth,
                     Tag::Activity,
                 ] {
@@ -237,6 +251,7 @@ const fn tag(change: Change) -> Tag {
         Change::Credentials => Tag::Credentials,
         Change::Agents => Tag::Agents,
         Change::Grants => Tag::Grants,
+        Change::Proposals => Tag::Proposals,
         Change::Oauth => Tag::Oauth,
         Change::Activity => Tag::Activity,
         Change::Settings => Tag::Settings,

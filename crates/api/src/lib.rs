@@ -3,6 +3,7 @@
 //! Must not know Tauri, terminals, or how anything is stored.
 #![deny(missing_docs)]
 
+mod desk;
 mod dispatch;
 mod handlers;
 mod host;
@@ -12,6 +13,8 @@ mod serve;
 mod session;
 mod socket;
 
+pub use claviger_engine::own::OwnAnswer;
+pub use desk::{Answerer, Desk};
 pub use dispatch::dispatch;
 pub use host::{Host, HostOptions};
 pub use schema::{ApiError, Code, Tag, Verb};

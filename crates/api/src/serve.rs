@@ -4,6 +4,7 @@ use claviger_platform::Dirs;
 use claviger_secret::Passphrase;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::desk::Answerer;
 use crate::host::{Host, HostOptions};
 use crate::schema::{ApiError, Code};
 
@@ -17,6 +18,8 @@ pub struct ServeOptions {
     pub password: Option<Passphrase>,
     /// End when this process is gone.
     pub parent_pid: Option<u32>,
+    /// Answers what agents ask of Claviger itself.
+    pub answerer: Option<Answerer>,
 }
 
 /// What is told when the engine is ready.
@@ -31,12 +34,12 @@ pub struct Ready {
 
 /// Runs until SIGTERM, SIGINT or the parent's end; then drains and locks.
 pub async fn serve(options: ServeOptions, ready: impl FnOnce(&Ready)) -> Result<(), ApiError> {
-    let ServeOptions { dirs, port, password, parent_pid } = options;
+    let ServeOptions { dirs, port, password, parent_pid, answerer } = options;
     let vault = dirs.vault_file();
     if !vault.exists() {
         return Err(claviger_engine::EngineError::Absent.into());
     }
-    let start = HostOptions { port, lock_when_idle: false, ..HostOptions::default() };
+    let start = HostOptions { port, lock_when_idle: false, answerer, ..HostOptions::default() };
     let host = Host::start(dirs, start).await?;
     let outcome = run(&host, password, parent_pid, ready).await;
     host.stop().await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use claviger_model::{AuthScheme, Service, UsageShape};
+use claviger_model::{AuthScheme, Protocol, Service, UsageShape};
 use serde::Deserialize;
 
 use crate::consent::Consent;
@@ -105,6 +105,8 @@ struct File {
     #[serde(default)]
     encoded_slash: bool,
     usage: Option<UsageShape>,
+    #[serde(default)]
+    protocol: Protocol,
     console_url: String,
     #[serde(default)]
     by_hand: String,
@@ -135,6 +137,7 @@ impl Entry {
             encoded_slash: file.encoded_slash,
             usage: file.usage,
             built_in: true,
+            protocol: file.protocol,
         };
         Ok(Self {
             service,

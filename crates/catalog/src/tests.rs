@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use claviger_model::{AuthScheme, UsageShape};
+use claviger_model::{AuthScheme, Protocol, UsageShape};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::*;
@@ -166,6 +166,17 @@ fn addresses_are_whole_and_encrypted() {
                 "{name}: the check"
             );
         }
+    }
+}
+
+#[test]
+fn an_mcp_server_is_said_to_be_one() {
+    for entry in services() {
+        let is_named = entry.service.name.ends_with("mcp");
+        assert_eq!(entry.service.protocol == Protocol::Mcp, is_named, "{}", entry.service.name);
+        assert!(!is_named || entry.service.usage.is_none(), "{}: no model answers", entry.service.name);
+        // Its key, where one is taken, is the service's own; two would be confused.
+        assert!(!is_named || entry.keys.is_empty(), "{}: keys are told apart once", entry.service.name);
     }
 }
 

@@ -51,6 +51,11 @@ impl Context {
         self.call(Verb::Mutate, name, params).await
     }
 
+    /// A call that answers a question which an agent raised.
+    pub(crate) async fn decide(&mut self, name: &str, params: Value) -> Result<Value, ApiError> {
+        self.call(Verb::Decide, name, params).await
+    }
+
     /// Makes the call. When it needs an open vault and no engine runs, the vault is opened here, by the password from
     /// `--password-stdin`, `--password-file` or the terminal. A running engine is never unlocked on the side.
     async fn call(&mut self, verb: Verb, name: &str, params: Value) -> Result<Value, ApiError> {

@@ -66,5 +66,7 @@ pub(crate) async fn serve(
     parent_pid: Option<u32>,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), ApiError> {
-    claviger_api::serve(ServeOptions { dirs: dirs.clone(), port, password, parent_pid }, ready).await
+    let answerer = Some(claviger_mcp::answer as claviger_api::Answerer);
+    let options = ServeOptions { dirs: dirs.clone(), port, password, parent_pid, answerer };
+    claviger_api::serve(options, ready).await
 }

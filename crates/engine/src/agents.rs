@@ -138,6 +138,7 @@ impl Engine {
             }
             writer.remove::<Agent>(agent.id)?;
             book.grants.retain(|grant| grant.agent != agent.id);
+            crate::proposals::forget(book, writer, |proposal| proposal.agent == agent.id)?;
             book.agents.retain(|other| other.id != agent.id);
             Ok(((), Done::new("agent.remove", Subject::Agent(agent.id), agent.name)))
         })

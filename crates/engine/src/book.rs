@@ -1,6 +1,8 @@
 //! The nouns of an unlocked vault in memory, with look-up by name or id. Holds no material.
 
-use claviger_model::{Agent, AgentId, Credential, CredentialId, Grant, GrantId, Service, ServiceId};
+use claviger_model::{
+    Agent, AgentId, Credential, CredentialId, Grant, GrantId, Proposal, Service, ServiceId,
+};
 
 use crate::EngineError;
 
@@ -15,6 +17,8 @@ pub struct Book {
     pub grants: Vec<Grant>,
     /// The user's own services, then the catalogue's.
     pub services: Vec<Service>,
+    /// What agents ask for, in the order in which they asked.
+    pub proposals: Vec<Proposal>,
 }
 
 macro_rules! lookup {

@@ -95,7 +95,7 @@ impl Engine {
         }
         let now = self.now();
         let fingerprint = self.read(|open| Ok(open.vault.fingerprint(material)))?;
-        self.change(Change::Credentials, |book, writer, _| {
+        self.change(Change::Credentials, |book, writer, live| {
             let mut credential = book.credential(name)?.clone();
             if credential.kind == Kind::Oauth {
                 return Err(EngineError::Invalid(format!(
@@ -124,6 +124,7 @@ impl Engine {
             writer.put(&credential)?;
             writer.put_material(credential.id, credential.version, material)?;
             replace(book, credential.clone());
+            live.wanted.forget(credential.id);
             let done = Done::new("credential.rotate", Subject::Credential(credential.id), &credential.name);
             Ok((CredentialChange { credential, duplicate_of }, done))
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use claviger_audit::Log;
-use claviger_model::{Act, EventId, Record, Subject, Timestamp};
+use claviger_model::{Act, Credential, EventId, Record, Subject, Timestamp};
 use claviger_platform::{Dirs, Keychain};
 use claviger_proxy::ports::{Ports, Snapshot};
 use claviger_proxy::{Config, Proxy};
@@ -78,6 +78,8 @@ pub enum Change {
     Agents,
     /// Grants.
     Grants,
+    /// What agents ask for.
+    Proposals,
     /// A flow went on, or a connection was made, renewed, broken or ended.
     Oauth,
     /// Something was recorded.
@@ -178,6 +180,7 @@ impl Engine {
             State::Open(open) => {
                 let needs = (open.vault.id(), open.vault.needs_device_secret());
                 let mut warnings = open.warnings.clone();
+                warnings.extend(wanted_in_words(open));
                 warnings.extend(Self::broken_connections(open));
                 (VaultStanding::Unlocked, open.paused, warnings, Some(needs))
             }
@@ -353,6 +356,20 @@ impl Engine {
             State::Locked(_) | State::Moving => Err(EngineError::Locked),
         }
     }
+}
+
+/// Credentials that lack a permission, in whole sentences.
+fn wanted_in_words(open: &Open) -> Vec<String> {
+    let wanted =
+        |credential: &Credential| Some((credential.name.clone(), open.live.wanted.by(credential.id)?));
+    let all = open.book.credentials.iter().filter_map(wanted);
+    all.map(|(name, scopes)| match scopes.join(", ").as_str() {
+        "" => format!("The service of {name:?} wants a permission that this credential does not have."),
+        scopes => {
+            format!("The service of {name:?} wants more permissions ({scopes}): connect it again with these.")
+        }
+    })
+    .collect()
 }
 
 /// What a change did, for the record.

@@ -67,6 +67,9 @@ pub enum EngineError {
     /// It is still needed by something else.
     #[error("{0}")]
     InUse(String),
+    /// A limit or a human says no.
+    #[error("{0}")]
+    Refused(String),
     /// The input makes no sense.
     #[error("{0}")]
     Invalid(String),

@@ -1,6 +1,8 @@
 //! Grants: give, change, take away, and say why a request would be decided as it is.
 
-use claviger_model::{BasePath, Duration, Grant, GrantId, Hours, Rate, RefusalCode, Subject, Timestamp};
+use claviger_model::{
+    AgentId, BasePath, CredentialId, Duration, Grant, GrantId, Hours, Rate, RefusalCode, Subject, Timestamp,
+};
 use claviger_policy::{Decision, Facts, GrantRules, explain};
 
 use crate::engine::{Change, Done, Engine};
@@ -74,16 +76,12 @@ impl Engine {
                 return Err(EngineError::Exists { noun: "grant of", name });
             }
             let grant = Grant {
-                id: GrantId::from_bytes(claviger_crypto::random_id()),
-                agent: agent.id,
-                credential: credential.id,
-                base: fresh_base(),
                 methods: upper(new.methods)?,
                 paths: new.paths,
                 rate: new.rate,
                 hours: new.hours,
-                created_at: now,
                 expires_at: moment(new.expires, now)?,
+                ..fresh_grant(agent.id, credential.id, now)
             };
             GrantRules::compile(&grant, credential).map_err(|why| EngineError::Invalid(why.to_string()))?;
             writer.put(&grant)?;
@@ -208,12 +206,28 @@ impl Engine {
     }
 }
 
+/// A grant without rules, with a base path that nobody knows yet.
+pub(crate) fn fresh_grant(agent: AgentId, credential: CredentialId, now: Timestamp) -> Grant {
+    Grant {
+        id: GrantId::from_bytes(claviger_crypto::random_id()),
+        agent,
+        credential,
+        base: fresh_base(),
+        methods: Vec::new(),
+        paths: Vec::new(),
+        rate: None,
+        hours: None,
+        created_at: now,
+        expires_at: None,
+    }
+}
+
 /// 128 random bits in 26 characters that say nothing.
 fn fresh_base() -> BasePath {
     BasePath(data_encoding::BASE32_NOPAD.encode(&claviger_crypto::random_id()).to_ascii_lowercase())
 }
 
-fn upper(methods: Vec<String>) -> Result<Vec<String>, EngineError> {
+pub(crate) fn upper(methods: Vec<String>) -> Result<Vec<String>, EngineError> {
     let methods: Vec<String> = methods.iter().map(|method| method.trim().to_ascii_uppercase()).collect();
     match methods
         .iter()
@@ -224,7 +238,7 @@ fn upper(methods: Vec<String>) -> Result<Vec<String>, EngineError> {
     }
 }
 
-fn moment(expires: Option<Expiry>, now: Timestamp) -> Result<Option<Timestamp>, EngineError> {
+pub(crate) fn moment(expires: Option<Expiry>, now: Timestamp) -> Result<Option<Timestamp>, EngineError> {
     let at = match expires {
         None => return Ok(None),
         Some(Expiry::In(span)) => now.after(span),

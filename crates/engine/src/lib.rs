@@ -17,6 +17,7 @@ mod lifecycle;
 mod live;
 mod minted;
 mod oauth;
+mod proposals;
 mod services;
 mod settings;
 mod snapshot;
@@ -37,6 +38,7 @@ pub use oauth::{
     AppRegistration, ConnectionFacts, ConnectionState, Discovered, Fault, FaultCode, Flow, FlowKind, NewFlow,
     RevocationState, Step, Target,
 };
+pub use proposals::{NewProposal, Terms};
 pub use services::NewService;
 pub use settings::{RecordDurability, Settings};
 pub use wiring::{ByHand, Variable, Wiring};
@@ -48,9 +50,25 @@ pub mod log {
 
 pub use claviger_catalog::{Risk, Scope, clean_paste, recognise};
 
+/// How the proxy has what agents ask of Claviger itself answered.
+pub mod own {
+    pub use claviger_proxy::ports::{OwnAnswer, OwnService};
+}
+
 /// The catalogue's entry for a built-in service.
 pub fn catalogue_entry(id: claviger_model::ServiceId) -> Option<&'static claviger_catalog::Entry> {
     claviger_catalog::services().iter().find(|entry| entry.service.id == id)
+}
+
+/// The path at the service to which a path behind a grant's base URL leads.
+pub fn path_at_service(service: &claviger_model::Service, sent: &str) -> String {
+    let prefix =
+        services::Target::parse(&service.base_url, service.allow_private).map(|target| target.prefix);
+    match (service.protocol, prefix) {
+        (claviger_model::Protocol::Mcp, Ok(prefix)) => prefix,
+        (claviger_model::Protocol::Http, Ok(prefix)) => claviger_proxy::path_at_service(&prefix, sent),
+        (_, Err(_)) => sent.to_owned(),
+    }
 }
 
 /// The proxy's limits for one person's machine.

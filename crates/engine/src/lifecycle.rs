@@ -202,8 +202,13 @@ impl Engine {
         }
         let mut services = vault.all()?;
         services.extend(claviger_catalog::services().iter().map(|entry| entry.service.clone()));
-        let mut book =
-            Book { agents: vault.all()?, credentials: vault.all()?, grants: vault.all()?, services };
+        let mut book = Book {
+            agents: vault.all()?,
+            credentials: vault.all()?,
+            grants: vault.all()?,
+            services,
+            proposals: crate::proposals::load(&vault)?,
+        };
         book.agents.sort_by_key(|a| a.created_at);
         book.credentials.sort_by_key(|c| c.created_at);
         book.grants.sort_by_key(|g| g.created_at);
@@ -215,6 +220,7 @@ impl Engine {
             log: log.clone(),
             keepers: keepers_of(self, &vault, &book),
             mints: ArcSwap::default(),
+            wanted: crate::live::Wanted::default(),
         });
         let paused = vault.setting(SETTING_PAUSED)?.is_some_and(|value| !value.is_empty());
         log.append(&Done::new(what, Subject::Vault, "").record(self.now()))?;

@@ -14,6 +14,7 @@ use claviger_audit::{LockedLog, Log};
 use claviger_model::{
     AgentId, Completion, CredentialId, EventId, Record, Refusal, RefusalCode, Release, Timestamp, VaultId,
 };
+use claviger_oauth::Challenge;
 use claviger_proxy::ports::{
     MaterialSource, MaterialUnavailable, Opened, RecordUnavailable, Recorder, ReleaseKey, Term, TokenRefusal,
     Tokens, World, Written,
@@ -40,7 +41,12 @@ pub(crate) struct Live {
     pub(crate) opener: MaterialOpener,
     pub(crate) keepers: Keepers,
     pub(crate) mints: ArcSwap<Mints>,
+    pub(crate) wanted: Wanted,
 }
+
+/// Permissions that services want beyond those that credentials have, each list empty where the service named none.
+#[derive(Default)]
+pub(crate) struct Wanted(Mutex<HashMap<CredentialId, Vec<String>>>);
 
 /// The doors that the proxy was given. They outlive locking; what is behind them does not.
 pub(crate) struct Doors {
@@ -58,6 +64,25 @@ pub(crate) struct Doors {
 pub(crate) fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// What the credential's service wants beyond what it has.
+    pub(crate) fn by(&self, credential: CredentialId) -> Option<Vec<String>> {
+        self.0.lock().get(&credential).cloned()
+    }
+
+    /// The credential is another now.
+    pub(crate) fn forget(&self, credential: CredentialId) {
+        self.0.lock().remove(&credential);
+    }
+
+    fn is_news(&self, credential: CredentialId, scopes: Vec<String>) -> bool {
+        let before = self.0.lock().insert(credential, scopes.clone());
+        before != Some(scopes)
+    }
 }
 
 // === impl Doors ===
@@ -212,6 +237,17 @@ impl Recorder for Doors {
                     let _ = log.append(&record);
                 }
             }
+        }
+    }
+
+    fn falls_short(&self, release: &ReleaseKey, challenge: &str) {
+        let live = self.live.load();
+        let Some(live) = live.as_deref() else { return };
+        let challenges = Challenge::read(challenge);
+        let scopes = challenges.iter().find_map(Challenge::missing_scopes).unwrap_or_default();
+        // Said once, until the service wants something else.
+        if live.wanted.is_news(release.credential, scopes) {
+            self.alarm.store(true, Ordering::Relaxed);
         }
     }
 }

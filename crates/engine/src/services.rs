@@ -1,6 +1,6 @@
 //! Services: the catalogue's and the user's own.
 
-use claviger_model::{AuthScheme, Service, ServiceId, Subject, UsageShape};
+use claviger_model::{AuthScheme, Protocol, Service, ServiceId, Subject, UsageShape};
 
 use crate::engine::{Change, Done, Engine};
 use crate::error::EngineError;
@@ -21,6 +21,8 @@ pub struct NewService {
     pub encoded_slash: bool,
     /// How token usage stands in its answers.
     pub usage: Option<UsageShape>,
+    /// What is spoken at the base URL.
+    pub protocol: Protocol,
 }
 
 /// A base URL taken apart.
@@ -64,6 +66,7 @@ impl Engine {
                 encoded_slash: new.encoded_slash,
                 usage: new.usage,
                 built_in: false,
+                protocol: new.protocol,
             };
             writer.put(&service)?;
             book.services.insert(0, service.clone());
@@ -89,6 +92,7 @@ impl Engine {
                 )));
             }
             writer.remove::<Service>(service.id)?;
+            crate::proposals::forget(book, writer, |proposal| proposal.service == service.id)?;
             book.services.retain(|other| other.id != service.id);
             Ok(((), Done::new("service.remove", Subject::Service(service.id), service.name)))
         })

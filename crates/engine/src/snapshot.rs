@@ -115,6 +115,7 @@ fn reuse_or_make(service: &Service, old: Option<&Arc<Route>>) -> Result<Arc<Serv
         ca_pem: service.ca_pem.as_deref().map(Into::into),
         encoded_slash: service.encoded_slash,
         usage: service.usage,
+        protocol: service.protocol,
     };
     if let Some(old) = old.map(|route| &route.service) {
         let same = old.id == made.id
@@ -126,7 +127,8 @@ fn reuse_or_make(service: &Service, old: Option<&Arc<Route>>) -> Result<Arc<Serv
             && old.allow_private == made.allow_private
             && old.ca_pem == made.ca_pem
             && old.encoded_slash == made.encoded_slash
-            && old.usage == made.usage;
+            && old.usage == made.usage
+            && old.protocol == made.protocol;
         if same {
             return Ok(old.clone());
         }

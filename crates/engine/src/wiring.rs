@@ -1,5 +1,7 @@
 //! The variables that point an agent's SDKs at the proxy: base URLs and a stand-in for its token, never material.
 
+use claviger_model::{Grant, Protocol, Service};
+
 use crate::engine::Engine;
 use crate::error::EngineError;
 
@@ -44,9 +46,14 @@ pub struct ByHand {
 }
 
 impl Engine {
-    /// The base URL of a grant. Without a listening proxy it is told with the port of the settings.
-    pub fn base_url(&self, base: &str) -> String {
-        format!("{}/g/{base}", self.origin())
+    /// The base URL of a grant on this service. Without a listening proxy it is told with the port of the settings.
+    pub fn base_url(&self, grant: &Grant, service: &Service) -> String {
+        // MCP clients are used to an endpoint that is named so; the proxy takes it with and without.
+        let endpoint = match service.protocol {
+            Protocol::Http => "",
+            Protocol::Mcp => "/mcp",
+        };
+        format!("{}/g/{}{endpoint}", self.origin(), grant.base.0)
     }
 
     /// `http://127.0.0.1:PORT`
@@ -65,7 +72,7 @@ impl Engine {
         for grant in book.grants_of(agent.id) {
             let Some(credential) = book.credential_by_id(grant.credential) else { continue };
             let Some(service) = book.service_by_id(credential.service) else { continue };
-            let base_url = self.base_url(&grant.base.0);
+            let base_url = self.base_url(grant, service);
             let known = claviger_catalog::services().iter().find(|entry| entry.service.id == service.id);
             let variables = known.map(|entry| entry.wiring.as_slice()).unwrap_or_default();
             let hint = known.map(|entry| entry.by_hand.replace("${BASE}", &base_url)).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use claviger_engine::{
     Engine, EngineError, KeychainStanding, NewAgent, NewService, Options, UnlockBy, VaultStanding,
 };
-use claviger_model::AuthScheme;
+use claviger_model::{AuthScheme, Protocol};
 use claviger_platform::{Dirs, FakeKeychain, FakeState};
 use claviger_secret::{Passphrase, RecoveryKey};
 
@@ -38,6 +38,7 @@ fn service(name: &str) -> NewService {
         ca_pem: None,
         encoded_slash: false,
         usage: None,
+        protocol: Protocol::Http,
     }
 }
 

@@ -60,6 +60,8 @@ id! {
     ServiceId = "svc_",
     /// Agent × credential × scope × expiry.
     GrantId = "grt_",
+    /// An agent's request for a grant.
+    ProposalId = "prp_",
     /// One decided request; the tracking id that agents are given.
     EventId = "EVT-",
 }

@@ -40,6 +40,8 @@ pub enum RefusalCode {
     UpstreamTimeout,
     /// 502: the answer could not be let through.
     ResponseBlocked,
+    /// 403: the service wants a permission that the credential does not have.
+    InsufficientScope,
 }
 
 impl RefusalCode {
@@ -63,6 +65,7 @@ impl RefusalCode {
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::ResponseBlocked => "response_blocked",
+            Self::InsufficientScope => "insufficient_scope",
         }
     }
 }

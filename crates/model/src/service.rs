@@ -26,6 +26,20 @@ pub struct Service {
     pub usage: Option<UsageShape>,
     /// Whether it comes from the catalogue.
     pub built_in: bool,
+    /// What is spoken at the base URL.
+    #[serde(default)]
+    pub protocol: Protocol,
+}
+
+/// What is spoken at a service's base URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// An API with many paths below the base URL.
+    #[default]
+    Http,
+    /// The base URL is the one endpoint of a remote MCP server (streamable HTTP).
+    Mcp,
 }
 
 /// Where material goes on a request.

@@ -20,4 +20,4 @@ mod window;
 
 pub use decision::{Decision, Denial, Permit, Reason};
 pub use glob::Glob;
-pub use rules::{Facts, GrantRules, RuleError, decide, explain};
+pub use rules::{Facts, GrantRules, RuleError, check_scope, decide, explain};

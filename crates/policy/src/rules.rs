@@ -90,18 +90,7 @@ impl GrantRules {
         if grant.credential != credential.id {
             return Err(RuleError::OtherCredential);
         }
-        for method in &grant.methods {
-            let readable = !method.is_empty()
-                && method.len() <= QUOTED
-                && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-            if !readable || never_allowed(method) {
-                return Err(RuleError::Method(method.clone()));
-            }
-        }
-        let glob = |pattern: &String| {
-            Glob::compile(pattern).map_err(|why| RuleError::Path { pattern: pattern.clone(), why })
-        };
-        let paths = grant.paths.iter().map(glob).collect::<Result<_, _>>()?;
+        let paths = scope(&grant.methods, &grant.paths)?;
         if let Some(hours) = grant.hours {
             let inside = hours.from_minute < 1440 && hours.to_minute <= 1440;
             if !inside
@@ -199,6 +188,26 @@ impl GrantRules {
         }
         Ok(())
     }
+}
+
+/// Says whether a grant could have these methods and paths, before there is one.
+pub fn check_scope(methods: &[String], paths: &[String]) -> Result<(), RuleError> {
+    scope(methods, paths).map(|_| ())
+}
+
+fn scope(methods: &[String], paths: &[String]) -> Result<Box<[Glob]>, RuleError> {
+    for method in methods {
+        let readable = !method.is_empty()
+            && method.len() <= QUOTED
+            && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+        if !readable || never_allowed(method) {
+            return Err(RuleError::Method(method.clone()));
+        }
+    }
+    let glob = |pattern: &String| {
+        Glob::compile(pattern).map_err(|why| RuleError::Path { pattern: pattern.clone(), why })
+    };
+    paths.iter().map(glob).collect()
 }
 
 /// Decides one request. Counts it against the grant's rate when everything else lets it pass.

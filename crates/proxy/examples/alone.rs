@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use claviger_model::{
     AgentId, AuthScheme, BasePath, Completion, Credential, CredentialId, CredentialState, EventId, Grant,
-    GrantId, Kind, Refusal, Release, ServiceId, Timestamp, UsageShape,
+    GrantId, Kind, Protocol, Refusal, Release, ServiceId, Timestamp, UsageShape,
 };
 use claviger_policy::GrantRules;
 use claviger_proxy::ports::{
@@ -53,6 +53,8 @@ impl Recorder for Doors {
     fn complete(&self, _: &ReleaseKey, _: Completion) {}
 
     fn refuse(&self, _: Refusal) {}
+
+    fn falls_short(&self, _: &ReleaseKey, _: &str) {}
 }
 
 impl World for Doors {
@@ -114,6 +116,7 @@ async fn main() {
         ca_pem: None,
         encoded_slash: false,
         usage: Some(UsageShape::OpenAi),
+        protocol: Protocol::Http,
     };
     let route = Route {
         rules: GrantRules::compile(&grant, &facts).unwrap(),

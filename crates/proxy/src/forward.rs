@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use claviger_meter::Meter;
-use claviger_model::{AuthScheme, RefusalCode, Timestamp};
+use claviger_model::{AuthScheme, Protocol, RefusalCode, Timestamp};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -15,10 +15,12 @@ use hyper::body::Incoming;
 use crate::accept::{RawRequest, refused_head};
 use crate::authenticate::AgentRequest;
 use crate::body::{ReplyBody, UpBody};
+use crate::challenge;
 use crate::conn::Conn;
 use crate::decide::PermittedRequest;
 use crate::head::REFUSED_METHOD;
 use crate::inject::{self, InjectedRequest, place_in_head};
+use crate::own::{self, OwnRequest};
 use crate::ports::{MaterialUnavailable, Route, Term};
 use crate::proxy::Shared;
 use crate::record::{BodyFault, Flow, ReleasedRequest, Trail};
@@ -33,6 +35,8 @@ enum Prepared {
     Permitted(Box<PermittedRequest>, Timestamp, u64),
     /// "Is anybody there?" – yes.
     Probe,
+    /// Asked of Claviger itself.
+    Own(Box<OwnRequest>),
 }
 
 /// Carries one request from its head to the head of its answer.
@@ -48,6 +52,15 @@ pub(crate) async fn handle(conn: Arc<Conn>, request: Request<Incoming>) -> Respo
         Ok(Prepared::Probe) => {
             trail.close();
             return Response::new(ReplyBody::Empty);
+        }
+        Ok(Prepared::Own(request)) => {
+            return match own::answer(&trail, *request).await {
+                Ok(answer) => {
+                    trail.close();
+                    answer
+                }
+                Err(stop) => trail.refuse(&stop),
+            };
         }
         Err(stop) => return trail.refuse(&stop),
     };
@@ -84,6 +97,9 @@ fn prepare(trail: &mut Trail, request: Request<Incoming>) -> Result<Prepared, St
     }
     let now = shared.ports.world.now();
     let asked = AgentRequest::authenticate(raw, snapshot, &shared.ports, now, trail)?;
+    if own::is_asked(&asked.head) {
+        return Ok(Prepared::Own(Box::new(OwnRequest::from(asked))));
+    }
     let routed = RoutedRequest::route(asked, snapshot, trail)?;
     let permitted = PermittedRequest::decide(routed, now)?;
     Ok(Prepared::Permitted(Box::new(permitted), now, epoch))
@@ -118,6 +134,9 @@ async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer,
     }
     if ends_in_two_ways(answer.headers()) {
         return Err(Stop::new(RefusalCode::ResponseBlocked, "the answer says in two ways where it ends"));
+    }
+    if route.service.protocol == Protocol::Mcp {
+        challenge::keep_back(trail, answer.status(), answer.headers_mut())?;
     }
     strip::answer(answer.headers_mut());
     if let AuthScheme::Query(name) = &route.service.auth {

@@ -15,12 +15,14 @@
 mod accept;
 mod authenticate;
 mod body;
+mod challenge;
 mod config;
 mod conn;
 mod decide;
 mod forward;
 mod head;
 mod inject;
+mod own;
 mod path;
 pub mod ports;
 mod proxy;
@@ -32,4 +34,5 @@ mod sweep;
 mod upstream;
 
 pub use config::{Config, StartError};
+pub use path::join as path_at_service;
 pub use proxy::Proxy;

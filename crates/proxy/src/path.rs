@@ -100,7 +100,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<u8>, Stop> {
 }
 
 /// The path at the service: the base URL's prefix and the rest, with a version segment that both name written once.
-pub(crate) fn join(prefix: &str, rest: &str) -> String {
+pub fn join(prefix: &str, rest: &str) -> String {
     let version = prefix.rfind('/').map(|at| &prefix[at..]).filter(|segment| is_version(segment));
     let doubled =
         version.is_some_and(|v| rest.strip_prefix(v).is_some_and(|r| r.is_empty() || r.starts_with('/')));

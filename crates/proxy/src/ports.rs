@@ -3,14 +3,17 @@
 //! The proxy knows no vault, no log format and no clock. The engine implements these doors; tests use fakes.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use claviger_model::{
-    AgentId, AuthScheme, Completion, CredentialId, EventId, Refusal, Release, ServiceId, Timestamp,
+    AgentId, AuthScheme, Completion, CredentialId, EventId, Protocol, Refusal, Release, ServiceId, Timestamp,
     UsageShape,
 };
 use claviger_policy::GrantRules;
 use claviger_secret::Material;
+use http::{Request, Response};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +71,8 @@ pub struct ServiceEntry {
     pub encoded_slash: bool,
     /// How token usage stands in answers.
     pub usage: Option<UsageShape>,
+    /// What is spoken there.
+    pub protocol: Protocol,
 }
 
 /// The doors, bundled.
@@ -171,6 +176,9 @@ pub trait Recorder: Send + Sync + 'static {
     fn complete(&self, release: &ReleaseKey, record: Completion);
     /// Records a refusal. Never blocks.
     fn refuse(&self, record: Refusal);
+    /// Takes note that a service wants a permission which the credential does not have. The challenge is the service's
+    /// own text. Never blocks.
+    fn falls_short(&self, release: &ReleaseKey, challenge: &str);
 }
 
 /// What the completion needs to be counted under the right agent, credential and service.
@@ -204,3 +212,12 @@ pub trait World: Send + Sync + 'static {
     /// A fresh random id.
     fn event_id(&self) -> EventId;
 }
+
+/// Answers what agents ask of Claviger itself, under `/mcp`. The proxy has checked who asks, and taken the token off.
+pub trait OwnService: Send + Sync + 'static {
+    /// Answers one request, which came whole. What it takes is bounded; what it gives is, too.
+    fn answer(&self, agent: AgentId, request: Request<Bytes>) -> OwnAnswer;
+}
+
+/// The answer of an [`OwnService`], in the making.
+pub type OwnAnswer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;

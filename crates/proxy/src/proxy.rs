@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept;
 use crate::config::{Config, StartError};
 use crate::conn::Conn;
-use crate::ports::{Ports, Snapshot};
+use crate::ports::{OwnService, Ports, Snapshot};
 use crate::upstream::Pool;
 
 /// The loopback proxy. Clones are handles to the same proxy.
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) own_ports: Mutex<Vec<u16>>,
     /// Releases whose completion is not on record yet.
     pub(crate) releases: AtomicUsize,
+    /// Who answers what agents ask of Claviger itself.
+    pub(crate) own_service: Mutex<Option<Arc<dyn OwnService>>>,
     latency: Latency,
 }
 
@@ -68,6 +70,7 @@ impl Proxy {
             conn_gone: Notify::new(),
             own_ports: Mutex::new(Vec::new()),
             releases: AtomicUsize::new(0),
+            own_service: Mutex::new(None),
             latency: Latency::new(),
         })))
     }
@@ -100,6 +103,11 @@ impl Proxy {
             std::thread::sleep(Duration::from_millis(2));
         }
         true
+    }
+
+    /// Says who answers what agents ask of Claviger itself. Without anybody, there is nothing at `/mcp`.
+    pub fn answer_agents(&self, service: Option<Arc<dyn OwnService>>) {
+        *self.0.own_service.lock() = service;
     }
 
     /// Accepts connections until `stop`, then lets open requests end for a few seconds.

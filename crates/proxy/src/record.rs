@@ -187,6 +187,13 @@ impl Trail {
         }
     }
 
+    /// The service wants a permission that the credential does not have; its challenge says which.
+    pub(crate) fn falls_short(&self, challenge: &str) {
+        if let State::Released(progress) = &self.state {
+            self.conn.shared.ports.recorder.falls_short(&progress.key, challenge);
+        }
+    }
+
     /// So many more bytes of the answer went to the agent.
     pub(crate) fn passed_on(&mut self, bytes: usize) {
         self.conn.wire.progress();

@@ -92,7 +92,8 @@ const fn usual_status(code: RefusalCode) -> StatusCode {
         | RefusalCode::PolicyDenied
         | RefusalCode::ApprovalDenied
         | RefusalCode::ApprovalTimeout
-        | RefusalCode::CredentialFrozen => StatusCode::FORBIDDEN,
+        | RefusalCode::CredentialFrozen
+        | RefusalCode::InsufficientScope => StatusCode::FORBIDDEN,
         RefusalCode::RateLimited | RefusalCode::BudgetExhausted => StatusCode::TOO_MANY_REQUESTS,
         RefusalCode::RequestMalformed => StatusCode::BAD_REQUEST,
         RefusalCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -127,6 +128,9 @@ const fn message(code: RefusalCode) -> &'static str {
         RefusalCode::UpstreamUnreachable => "the service behind this address cannot be reached",
         RefusalCode::UpstreamTimeout => "the service behind this address did not answer in time",
         RefusalCode::ResponseBlocked => "the answer of the service could not be let through",
+        RefusalCode::InsufficientScope => {
+            "the credential behind this address lacks a permission; its owner must add it"
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use claviger_model::{AuthScheme, RefusalCode};
+use claviger_model::{AuthScheme, Protocol, RefusalCode};
 use http::Method;
 use http::StatusCode;
 use http::header::{HeaderMap, UPGRADE};
@@ -74,7 +74,10 @@ impl RoutedRequest {
             let stop = Stop::malformed("the request asks for a WebSocket, which is not carried");
             return Err(stop.with_status(StatusCode::UPGRADE_REQUIRED));
         }
-        let mut text = path::join(&service.prefix, rest);
+        let mut text = match service.protocol {
+            Protocol::Http => path::join(&service.prefix, rest),
+            Protocol::Mcp => endpoint(&service.prefix, &head.method, rest)?,
+        };
         let path_len = text.len();
         if let Some(query) = head.uri.query() {
             let own = match &service.auth {
@@ -103,6 +106,22 @@ impl RoutedRequest {
             target,
         })
     }
+}
+
+/// A remote MCP server is one endpoint: the grant's base path, with or without `/mcp` behind it, and nothing below.
+fn endpoint(prefix: &str, method: &Method, rest: &str) -> Result<String, Stop> {
+    if !matches!(*method, Method::POST | Method::GET | Method::DELETE) {
+        let reason = "an MCP endpoint takes POST, GET and DELETE";
+        return Err(Stop::new(RefusalCode::PolicyDenied, reason));
+    }
+    // Some servers redirect the one spelling to the other, and no redirect is followed here.
+    let slash = match rest {
+        "" | "/mcp" => "",
+        "/" | "/mcp/" => "/",
+        _ => return Err(Stop::new(RefusalCode::PolicyDenied, "the path is not the MCP server's endpoint")),
+    };
+    let text = format!("{prefix}{slash}");
+    Ok(if text.is_empty() { "/".to_owned() } else { text })
 }
 
 /// Whether this asks "is anybody there?" at a grant's base, as some agents do before they start. Answered here.

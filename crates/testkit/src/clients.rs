@@ -24,17 +24,28 @@ impl Client {
     /// `cargo xtask test` puts them.
     #[track_caller]
     pub fn journey(self, env: &[(&str, &str)]) -> Vec<Value> {
+        self.script("journey", env)
+    }
+
+    /// Runs the official MCP client with these variables and returns what it printed.
+    #[track_caller]
+    pub fn mcp(self, env: &[(&str, &str)]) -> Vec<Value> {
+        self.script("mcp", env)
+    }
+
+    #[track_caller]
+    fn script(self, name: &str, env: &[(&str, &str)]) -> Vec<Value> {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients");
         let mut command = match self {
             Self::Python => {
                 let python = place("CLAVIGER_TEST_PYTHON", "python/bin/python");
                 let mut command = Command::new(python);
-                command.arg("-I").arg(scripts.join("journey.py"));
+                command.arg("-I").arg(scripts.join(format!("{name}.py")));
                 command
             }
             Self::Node => {
                 let mut command = Command::new("node");
-                command.arg(scripts.join("journey.mjs"));
+                command.arg(scripts.join(format!("{name}.mjs")));
                 command
             }
         };
@@ -50,7 +61,7 @@ impl Client {
     }
 }
 
-fn place(variable: &str, below_cache: &str) -> PathBuf {
+pub(crate) fn place(variable: &str, below_cache: &str) -> PathBuf {
     if let Some(path) = std::env::var_os(variable) {
         return path.into();
     }

@@ -14,6 +14,7 @@ pub mod desktop;
 pub mod home;
 pub mod http;
 pub mod leaks;
+pub mod mcp;
 pub mod provider;
 
 mod eventually;

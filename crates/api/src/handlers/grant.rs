@@ -85,7 +85,7 @@ pub(crate) fn view(engine: &Engine, book: &Book, grant: &Grant) -> Option<GrantV
         agent: agent.name.clone(),
         credential: credential.name.clone(),
         service: service.name.clone(),
-        base_url: engine.base_url(&grant.base.0),
+        base_url: engine.base_url(grant, service),
         methods: grant.methods.clone(),
         paths: grant.paths.clone(),
         rate: grant.rate.map(|rate| rate.to_string()),
@@ -96,20 +96,20 @@ pub(crate) fn view(engine: &Engine, book: &Book, grant: &Grant) -> Option<GrantV
     })
 }
 
-fn told(engine: &Engine, book: &Book, grant: &Grant) -> Result<GrantView, ApiError> {
+pub(crate) fn told(engine: &Engine, book: &Book, grant: &Grant) -> Result<GrantView, ApiError> {
     view(engine, book, grant)
         .ok_or_else(|| ApiError::new(Code::NotFound, "the grant's agent or credential is gone", ""))
 }
 
-fn rate(text: &str) -> Result<Rate, ApiError> {
+pub(crate) fn rate(text: &str) -> Result<Rate, ApiError> {
     text.parse().map_err(|why| ApiError::new(Code::Usage, format!("{text:?}: {why}"), ""))
 }
 
-fn hours(text: &str) -> Result<Hours, ApiError> {
+pub(crate) fn hours(text: &str) -> Result<Hours, ApiError> {
     text.parse().map_err(|why| ApiError::new(Code::Usage, format!("{text:?}: {why}"), ""))
 }
 
-fn expiry(text: &str) -> Result<Expiry, ApiError> {
+pub(crate) fn expiry(text: &str) -> Result<Expiry, ApiError> {
     match duration(text) {
         Ok(span) => Ok(Expiry::In(span)),
         Err(_) => moment(text).map(Expiry::At),

@@ -5,6 +5,8 @@ pub(crate) mod agent;
 pub(crate) mod credential;
 pub(crate) mod grant;
 pub(crate) mod oauth;
+pub(crate) mod own;
+pub(crate) mod proposal;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod token;

@@ -1,7 +1,7 @@
 //! Services, from outside.
 
 use claviger_engine::{Engine, NewService};
-use claviger_model::{Service, UsageShape};
+use claviger_model::{Protocol, Service, UsageShape};
 
 use crate::schema::service::{AddServiceRequest, ServiceView};
 use crate::schema::{ApiError, Code, Named, Nothing};
@@ -19,7 +19,10 @@ pub(crate) fn add(engine: &Engine, request: AddServiceRequest) -> Result<Service
         .auth
         .parse()
         .map_err(|why: claviger_model::AuthSchemeError| ApiError::new(Code::Usage, why.to_string(), ""))?;
+    let is_mcp = request.mcp == Some(true);
     let usage = match request.usage.as_deref() {
+        // An MCP server's answers hold no usage of a model.
+        None | Some("") if is_mcp => None,
         None | Some("" | "detect") => Some(UsageShape::Detect),
         Some("none") => None,
         Some("open-ai") => Some(UsageShape::OpenAi),
@@ -41,6 +44,7 @@ pub(crate) fn add(engine: &Engine, request: AddServiceRequest) -> Result<Service
         ca_pem: request.ca_pem,
         encoded_slash: request.encoded_slash,
         usage,
+        protocol: if is_mcp { Protocol::Mcp } else { Protocol::Http },
     })?;
     Ok(view(&service))
 }
@@ -62,6 +66,7 @@ fn view(service: &Service) -> ServiceView {
         own_ca: service.ca_pem.is_some(),
         built_in: service.built_in,
         metered: service.usage.is_some(),
+        mcp: (service.protocol == Protocol::Mcp).then_some(true),
         console_url: known.map(|entry| entry.console_url.clone()).unwrap_or_default(),
     }
 }

@@ -10,6 +10,8 @@ pub mod credential;
 pub mod error;
 pub mod grant;
 pub mod oauth;
+pub mod own;
+pub mod proposal;
 pub mod secret_io;
 pub mod service;
 pub mod settings;
@@ -74,6 +76,13 @@ pub const CALLS: &[(&str, Verb)] = &[
     ("grant.add", Verb::Mutate),
     ("grant.set", Verb::Mutate),
     ("grant.remove", Verb::Mutate),
+    ("proposal.list", Verb::Query),
+    ("proposal.show", Verb::Query),
+    ("proposal.allow", Verb::Decide),
+    ("proposal.deny", Verb::Decide),
+    ("mcp.list_services", Verb::Query),
+    ("mcp.request_access", Verb::Mutate),
+    ("mcp.explain_denial", Verb::Query),
     ("oauth.targets", Verb::Query),
     ("oauth.discover", Verb::Query),
     ("oauth.prepare", Verb::Mutate),
@@ -111,6 +120,8 @@ pub enum Tag {
     Agents,
     /// A grant was added or changed.
     Grants,
+    /// An agent asked for access, or was answered.
+    Proposals,
     /// A flow went on, or a connection was made, renewed, broken or ended.
     Oauth,
     /// Something was recorded.

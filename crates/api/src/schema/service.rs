@@ -24,6 +24,10 @@ pub struct ServiceView {
     pub built_in: bool,
     /// Token usage can be read from its answers.
     pub metered: bool,
+    /// The base URL is the endpoint of a remote MCP server; left out when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub mcp: Option<bool>,
     /// Page where its keys are made; empty if unknown.
     pub console_url: String,
 }
@@ -50,4 +54,8 @@ pub struct AddServiceRequest {
     /// How token usage stands in its answers: `detect` (by default), `open-ai`, `anthropic`, `gemini` or `none`.
     #[serde(default)]
     pub usage: Option<String>,
+    /// The base URL is the endpoint of a remote MCP server (streamable HTTP).
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub mcp: Option<bool>,
 }

@@ -4,6 +4,7 @@
 mod credential;
 mod grant;
 mod oauth;
+mod proposal;
 mod vault;
 mod view;
 
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use credential::{AgentCommand, CredentialCommand, SecretArgs, ServiceAdd, ServiceCommand};
 pub(crate) use grant::{EnvArgs, GrantCommand, PolicyCommand, RunArgs, Shell};
 pub(crate) use oauth::{ConnectArgs, DiscoverArgs, OauthCommand, TokenCommand};
+pub(crate) use proposal::{McpArgs, ProposalCommand};
 pub(crate) use vault::{InitArgs, PasswordCommand, RecoveryCommand, ServeArgs, SettingsCommand, UnlockArgs};
 pub(crate) use view::{AuditCommand, AuditFilter, ExportFormat, UsageArgs};
 
@@ -113,6 +115,11 @@ pub(crate) enum Command {
     /// Grants: which agent may use which credential, and how
     #[command(subcommand)]
     Grant(GrantCommand),
+    /// Proposals: what agents ask for, and your answer
+    #[command(subcommand)]
+    Proposal(ProposalCommand),
+    /// Speak MCP on stdin and stdout, so that an agent can ask what it may use and ask for more
+    Mcp(McpArgs),
     /// Why a request would be let through or refused
     #[command(subcommand)]
     Policy(PolicyCommand),

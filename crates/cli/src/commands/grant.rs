@@ -89,7 +89,7 @@ pub(super) async fn policy(cx: &mut Context, command: PolicyCommand) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(cx: &Context, grant: &Value) {
+pub(super) fn told(cx: &Context, grant: &Value) {
     cx.out.result(grant, || {
         let field = |name: &str| grant[name].as_str().unwrap_or_default().to_owned();
         format!("{}\nBase URL: {}", visible(&field("sentence")), field("base_url"))

@@ -7,6 +7,7 @@ mod credential;
 mod grant;
 mod oauth;
 mod pages;
+mod proposal;
 mod service;
 mod settings;
 mod usage;
@@ -25,7 +26,7 @@ use crate::context::Context;
 use crate::output;
 
 /// What can be listed.
-const NOUNS: [&str; 4] = ["service", "credential", "agent", "grant"];
+const NOUNS: [&str; 5] = ["service", "credential", "agent", "grant", "proposal"];
 
 /// Carries out one command.
 pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, ApiError> {
@@ -36,6 +37,7 @@ pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, 
         Command::Demo => return crate::demo::run(cx.out).await,
         Command::DemoAgent => return crate::demo::agent(),
         Command::Serve(args) => return vault::serve(cx, args).await,
+        Command::Mcp(args) => return proposal::mcp(cx, args).await,
         Command::Run(args) => return wiring::run(cx, args).await.map_err(with_hint),
         _ => {}
     }
@@ -52,6 +54,7 @@ pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, 
         Command::Token(command) => oauth::token(cx, command).await,
         Command::Agent(command) => agent::run(cx, command).await,
         Command::Grant(command) => grant::run(cx, command).await,
+        Command::Proposal(command) => proposal::run(cx, command).await,
         Command::Policy(command) => grant::policy(cx, command).await,
         Command::Env(args) => wiring::env(cx, args).await,
         Command::Usage(args) => usage::run(cx, args).await,
@@ -62,6 +65,7 @@ pub(crate) async fn run(cx: &mut Context, command: Command) -> Result<ExitCode, 
         | Command::Demo
         | Command::DemoAgent
         | Command::Serve(_)
+        | Command::Mcp(_)
         | Command::Run(_) => Ok(ExitCode::SUCCESS),
     };
     // A failure to close matters when all else went well; otherwise the first failure is the one to tell.

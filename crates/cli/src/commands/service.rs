@@ -18,6 +18,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("allow_private", "Private allowed"),
     ("own_ca", "Own CA"),
     ("metered", "Tokens counted"),
+    ("mcp", "MCP server"),
     ("built_in", "Built in"),
     ("console_url", "Keys are made at"),
 ];
@@ -69,6 +70,6 @@ fn request(args: ServiceAdd) -> Result<Value, ApiError> {
     };
     Ok(json!({
         "name": args.name, "base_url": args.base_url, "auth": args.auth, "allow_private": args.allow_private,
-        "ca_pem": ca_pem, "encoded_slash": args.encoded_slash, "usage": args.usage,
+        "ca_pem": ca_pem, "encoded_slash": args.encoded_slash, "usage": args.usage, "mcp": args.mcp,
     }))
 }

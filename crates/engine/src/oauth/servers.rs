@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use claviger_catalog::{Consent, Endpoints, Scope, Way};
-use claviger_model::{AuthScheme, Service};
+use claviger_model::{AuthScheme, Protocol, Service};
 use claviger_oauth::http::Http;
 use claviger_oauth::{Endpoint, Issuer, ProtectedResource, Quirks, Reach, Server};
 
@@ -86,12 +86,15 @@ impl Engine {
         let targets = book.services.into_iter().filter(|s| !matches!(s.auth, AuthScheme::Query(_)));
         let targets = targets.filter_map(|service| {
             let consent = consent_of(&service);
-            if service.built_in && consent.is_none() {
+            // A remote MCP server says itself who gives tokens for it.
+            let is_mcp = service.protocol == Protocol::Mcp;
+            if service.built_in && consent.is_none() && !is_mcp {
                 return None;
             }
             Some(Target {
                 flows: match consent {
                     Some(consent) => consent.flows.iter().map(|way| FlowKind::from(*way)).collect(),
+                    None if is_mcp => vec![FlowKind::Code],
                     None => vec![FlowKind::Code, FlowKind::Device, FlowKind::ClientCredentials],
                 },
                 issuer: consent.map(|consent| consent.issuer.clone()),
@@ -184,19 +187,29 @@ pub(super) async fn find(
         parameters: Vec::new(),
         scopes: Vec::new(),
     };
-    if let Some(issuer) = issuer {
-        let issuer = Issuer::parse(issuer, reach)?;
-        return Ok(plain(Server::discover(http, &issuer, reach).await?));
+    let named = issuer.map(|issuer| Issuer::parse(issuer, reach)).transpose()?;
+    // A remote MCP server's own word is needed also where the user names the issuer: a token is for one server alone.
+    let asks_service = named.is_none() || service.is_some_and(|service| service.protocol == Protocol::Mcp);
+    if let Some(issuer) = named.as_ref().filter(|_| !asks_service) {
+        return Ok(plain(Server::discover(http, issuer, reach).await?));
     }
     let Some(service) = service else {
         return Err(Fault::new(FaultCode::Unsupported, "no server was named", "give its URL"));
     };
     let url = Endpoint::parse(&service.base_url, reach)?;
     let resource = ProtectedResource::discover(http, &url, reach).await?;
-    let mut issuers = resource.authorization_servers.into_iter();
-    let issuer = issuers.next().ok_or_else(|| Fault::from(claviger_oauth::ResourceError::NotPublished))?;
+    let mut issuers = resource.authorization_servers;
+    let chosen = match &named {
+        None => (!issuers.is_empty()).then_some(0),
+        Some(named) => issuers.iter().position(|issuer| issuer == named),
+    };
+    let Some(chosen) = chosen else {
+        let hint = "leave the issuer out, or take one of those that `claviger oauth discover` shows";
+        return Err(Fault::new(FaultCode::Unsupported, "the service takes no tokens of this issuer", hint));
+    };
+    let issuer = issuers.remove(chosen);
     let mut found = plain(Server::discover(http, &issuer, reach).await?);
-    found.others = issuers.collect();
+    found.others = issuers;
     found.resources = vec![resource.resource];
     let asked = resource.asked_scopes.iter().map(|name| Scope { preselected: true, ..Scope::guess(name) });
     found.scopes = asked.collect();

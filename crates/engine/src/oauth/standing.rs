@@ -156,6 +156,14 @@ fn facts(
         Standing::Live if is_due || has_ended => (ConnectionState::Due, trouble),
         Standing::Live => (ConnectionState::Fresh, trouble),
     };
+    if told.reason.is_none()
+        && let Some(scopes) = open.live.wanted.by(credential.id)
+    {
+        told.reason = Some(match scopes.as_slice() {
+            [] => "its service wants a permission that it does not have".to_owned(),
+            scopes => format!("its service wants more permissions: {}", scopes.join(", ")),
+        });
+    }
     if told.state == ConnectionState::Broken {
         told.next_refresh = None;
     }

@@ -133,7 +133,7 @@ impl Engine {
         let material = material_of(connection);
         let now = self.now();
         let fingerprint = self.read(|open| Ok(open.vault.fingerprint(&material)))?;
-        self.change(Change::Credentials, |book, writer, _| {
+        self.change(Change::Credentials, |book, writer, live| {
             let place = book.credentials.iter_mut().find(|credential| credential.id == id);
             let credential = place.filter(|c| c.state != CredentialState::Revoked).ok_or_else(|| gone(id))?;
             credential.fingerprint = fingerprint;
@@ -141,6 +141,7 @@ impl Engine {
             let credential = credential.clone();
             writer.put(&credential)?;
             put(writer, &credential, &material, note)?;
+            live.wanted.forget(id);
             let done = Done::new("oauth.reconnect", Subject::Credential(id), &credential.name);
             Ok((credential, done))
         })

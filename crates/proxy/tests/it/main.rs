@@ -4,6 +4,7 @@
 mod carrying;
 mod gate;
 mod limits;
+mod mcp;
 mod refusals;
 mod renewed;
 mod streams;

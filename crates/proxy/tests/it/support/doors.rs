@@ -35,6 +35,8 @@ pub(crate) struct Book {
     pub(crate) releases: Vec<Release>,
     pub(crate) completions: Vec<(ReleaseKey, Completion)>,
     pub(crate) refusals: Vec<Refusal>,
+    /// What services said that credentials lack.
+    pub(crate) shortfalls: Vec<(ReleaseKey, String)>,
 }
 
 #[derive(Default)]
@@ -204,6 +206,10 @@ impl Recorder for Doors {
 
     fn refuse(&self, record: Refusal) {
         self.book().refusals.push(record);
+    }
+
+    fn falls_short(&self, release: &ReleaseKey, challenge: &str) {
+        self.book().shortfalls.push((*release, challenge.to_owned()));
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use claviger_model::{
-    AgentId, AuthScheme, BasePath, Credential, CredentialId, CredentialState, Grant, GrantId, Kind,
+    AgentId, AuthScheme, BasePath, Credential, CredentialId, CredentialState, Grant, GrantId, Kind, Protocol,
     ServiceId, Timestamp, UsageShape,
 };
 use claviger_policy::GrantRules;
@@ -50,6 +50,7 @@ pub(crate) struct Wish {
     pub(crate) allow_private: bool,
     pub(crate) encoded_slash: bool,
     pub(crate) usage: Option<UsageShape>,
+    pub(crate) protocol: Protocol,
     pub(crate) config: Config,
     pub(crate) grant: fn(&mut Grant),
     pub(crate) credential: fn(&mut Credential),
@@ -82,6 +83,7 @@ impl Default for Wish {
             allow_private: true,
             encoded_slash: false,
             usage: None,
+            protocol: Protocol::Http,
             config: Config::default(),
             grant: |_| {},
             credential: |_| {},
@@ -133,6 +135,7 @@ impl Rig {
             ca_pem: wish.ca_pem.map(Into::into),
             encoded_slash: wish.encoded_slash,
             usage: wish.usage,
+            protocol: wish.protocol,
         });
         let agent = |id, paused| (id, Arc::new(AgentEntry { id, paused, cut: CancellationToken::new() }));
         let route = |rules| {
