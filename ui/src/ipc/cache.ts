@@ -19,6 +19,8 @@ export const DEPENDS: Partial<Record<QueryName, readonly Tag[]>> = {
   'agent.wiring': ['agents', 'grants', 'settings'],
   'grant.list': ['grants', 'agents', 'credentials'],
   'grant.show': ['grants'],
+  'proposal.list': ['proposals', 'agents', 'credentials', 'services'],
+  'proposal.show': ['proposals'],
   'usage.report': ['activity'],
   'usage.overview': ['activity'],
   'audit.list': ['activity'],

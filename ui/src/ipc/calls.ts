@@ -7,11 +7,13 @@ import type { AgentTokenView } from './generated/AgentTokenView';
 import type { AgentView } from './generated/AgentView';
 import type { AuditPage } from './generated/AuditPage';
 import type { AuditRequest } from './generated/AuditRequest';
+import type { AllowProposalRequest } from './generated/AllowProposalRequest';
 import type { ChangePasswordRequest } from './generated/ChangePasswordRequest';
 import type { CreateRequest } from './generated/CreateRequest';
 import type { CredentialAddedView } from './generated/CredentialAddedView';
 import type { CredentialVersionView } from './generated/CredentialVersionView';
 import type { CredentialView } from './generated/CredentialView';
+import type { DenyProposalRequest } from './generated/DenyProposalRequest';
 import type { ExplainRequest } from './generated/ExplainRequest';
 import type { ExplainView } from './generated/ExplainView';
 import type { GrantView } from './generated/GrantView';
@@ -20,6 +22,7 @@ import type { Named } from './generated/Named';
 import type { Nothing } from './generated/Nothing';
 import type { OverviewRequest } from './generated/OverviewRequest';
 import type { OverviewView } from './generated/OverviewView';
+import type { ProposalView } from './generated/ProposalView';
 import type { RecogniseRequest } from './generated/RecogniseRequest';
 import type { RecognisedView } from './generated/RecognisedView';
 import type { RecoveryView } from './generated/RecoveryView';
@@ -58,6 +61,8 @@ export interface Queries {
   'agent.wiring': [Named, WiringView];
   'grant.list': [Nothing, GrantView[]];
   'grant.show': [Named, GrantView];
+  'proposal.list': [Nothing, ProposalView[]];
+  'proposal.show': [Named, ProposalView];
   'policy.explain': [ExplainRequest, ExplainView];
   'usage.report': [UsageRequest, UsageRow[]];
   'usage.overview': [OverviewRequest, OverviewView];
@@ -95,10 +100,13 @@ export interface Mutations {
   'settings.set': [SettingsView, SettingsView];
 }
 
-/** Answers to an agent's question. None in this version. */
-export type Decisions = Record<never, [unknown, unknown]>;
+/** Answers to an agent's question. */
+export interface Decisions {
+  'proposal.allow': [AllowProposalRequest, GrantView];
+  'proposal.deny': [DenyProposalRequest, ProposalView];
+}
 
-type Table = Record<keyof Queries, 'query'> & Record<keyof Mutations, 'mutate'>;
+type Table = Record<keyof Queries, 'query'> & Record<keyof Mutations, 'mutate'> & Record<keyof Decisions, 'decide'>;
 
 /** Name → verb, compared with the engine's own table by a test. `agent.run_token` is the command line's alone. */
 export const CALLS: Table = {
@@ -139,6 +147,10 @@ export const CALLS: Table = {
   'grant.add': 'mutate',
   'grant.set': 'mutate',
   'grant.remove': 'mutate',
+  'proposal.list': 'query',
+  'proposal.show': 'query',
+  'proposal.allow': 'decide',
+  'proposal.deny': 'decide',
   'policy.explain': 'query',
   'usage.report': 'query',
   'usage.overview': 'query',

@@ -1,5 +1,5 @@
 /** The one door between the page and the engine. Nothing outside this folder may import `@tauri-apps/*`. */
-export { mutate, query } from './client';
+export { decide, mutate, query } from './client';
 export { CallError, toCallError } from './errors';
 export { onChanged, onNavigate } from './events';
 export { forgetAnswers, live, type Live } from './live.svelte';
@@ -14,6 +14,7 @@ export type { CredentialView } from './generated/CredentialView';
 export type { GrantView } from './generated/GrantView';
 export type { KeychainState } from './generated/KeychainState';
 export type { OverviewView } from './generated/OverviewView';
+export type { ProposalView } from './generated/ProposalView';
 export type { RecognisedView } from './generated/RecognisedView';
 export type { SeriesPoint } from './generated/SeriesPoint';
 export type { ServiceView } from './generated/ServiceView';

@@ -12,6 +12,7 @@ import type { Transport } from '../transport';
 import * as agents from './agents';
 import * as credentials from './credentials';
 import { fillDemo } from './demo';
+import * as proposals from './proposals';
 import * as reports from './reports';
 import { keepComing } from './traffic';
 import * as vault from './vault';
@@ -81,6 +82,10 @@ const HANDLERS: Record<keyof typeof CALLS, Handler> = {
   'grant.add': (world, asked) => agents.addGrant(world, asked),
   'grant.set': (world, asked) => agents.setGrant(world, asked),
   'grant.remove': (world, { name }) => agents.removeGrant(world, name),
+  'proposal.list': (world) => proposals.list(world),
+  'proposal.show': (world, { name }) => proposals.list(world).find((one) => one.proposal === name),
+  'proposal.allow': (world, asked) => proposals.allow(world, asked),
+  'proposal.deny': (world, { proposal }) => proposals.deny(world, proposal),
   'policy.explain': () => ({
     allowed: true,
     code: null,
@@ -108,7 +113,7 @@ export function fakeEngine(search: string): Transport & { world: World; call: Tr
   const world = emptyWorld((tags) => setTimeout(() => heard(tags), 20));
   if (asked.get('vault') !== 'absent') fillDemo(world);
   if (asked.get('data') === 'empty') {
-    Object.assign(world, { credentials: [], agents: [], grants: [], record: [] });
+    Object.assign(world, { credentials: [], agents: [], grants: [], proposals: [], record: [] });
   }
   if (asked.has('vault')) world.vault = asked.get('vault') as VaultState;
   if (asked.has('keychain')) world.keychain = asked.get('keychain') as KeychainState;

@@ -5,6 +5,7 @@ import type { CredentialVersionView } from '../generated/CredentialVersionView';
 import type { CredentialView } from '../generated/CredentialView';
 import type { GrantView } from '../generated/GrantView';
 import type { KeychainState } from '../generated/KeychainState';
+import type { ProposalView } from '../generated/ProposalView';
 import type { ServiceView } from '../generated/ServiceView';
 import type { SettingsView } from '../generated/SettingsView';
 import type { Tag } from '../generated/Tag';
@@ -33,6 +34,7 @@ export interface World {
   versions: Map<string, CredentialVersionView[]>;
   agents: StoredAgent[];
   grants: GrantView[];
+  proposals: ProposalView[];
   /** Oldest first. */
   record: Entry[];
   seq: number;
@@ -54,6 +56,7 @@ export function emptyWorld(changed: (tags: Tag[]) => void): World {
     versions: new Map(),
     agents: [],
     grants: [],
+    proposals: [],
     record: [],
     seq: 0,
     changed: (...tags) => changed(tags),

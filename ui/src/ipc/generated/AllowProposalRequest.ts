@@ -1,0 +1,1 @@
+export type AllowProposalRequest = { proposal: string, credential: string | null, methods: Array<string> | null, paths: Array<string> | null, rate: string | null, hours: string | null, expires: string | null, };

@@ -1,0 +1,1 @@
+export type DenyProposalRequest = { proposal: string, };

@@ -1,0 +1,1 @@
+export type ProposalView = { proposal: string, agent: string, service: string, title: string, why: string, methods: Array<string>, paths: Array<string>, state: string, created: string, answered: string | null, grant: string | null, credentials: Array<string>, would: string | null, };
