@@ -97,6 +97,12 @@ export const SCREENS = [
     hash: '#/agents/invoice-bot',
     act: (page) => page.click('[aria-label="Change the grant on stripe-test"]'),
   },
+  {
+    name: 'agents-narrow',
+    search: `?${still}`,
+    hash: '#/agents',
+    act: (page) => page.click('[data-testid=proposal] >> text=Narrow…'),
+  },
   { name: 'agents-token', search: `?${still}`, hash: '#/agents?add=1', act: addAgent },
   { name: 'activity', search: `?${still}`, hash: '#/activity' },
   {

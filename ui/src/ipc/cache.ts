@@ -26,6 +26,8 @@ export const DEPENDS: Partial<Record<QueryName, readonly Tag[]>> = {
   'oauth.flows': ['oauth'],
   'oauth.flow': ['oauth'],
   'oauth.status': ['oauth', 'credentials'],
+  'proposal.list': ['proposals', 'agents', 'credentials', 'services'],
+  'proposal.show': ['proposals'],
   'usage.report': ['activity'],
   'usage.overview': ['activity'],
   'audit.list': ['activity'],

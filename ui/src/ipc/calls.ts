@@ -8,6 +8,7 @@ import type { AgentView } from './generated/AgentView';
 import type { AuditPage } from './generated/AuditPage';
 import type { AuditRequest } from './generated/AuditRequest';
 import type { BeginRequest } from './generated/BeginRequest';
+import type { AllowProposalRequest } from './generated/AllowProposalRequest';
 import type { ChangePasswordRequest } from './generated/ChangePasswordRequest';
 import type { ConnectionRequest } from './generated/ConnectionRequest';
 import type { ConnectionView } from './generated/ConnectionView';
@@ -19,6 +20,7 @@ import type { CredentialView } from './generated/CredentialView';
 import type { DisconnectedView } from './generated/DisconnectedView';
 import type { DiscoverRequest } from './generated/DiscoverRequest';
 import type { DiscoveredView } from './generated/DiscoveredView';
+import type { DenyProposalRequest } from './generated/DenyProposalRequest';
 import type { ExplainRequest } from './generated/ExplainRequest';
 import type { ExplainView } from './generated/ExplainView';
 import type { FlowId } from './generated/FlowId';
@@ -33,6 +35,7 @@ import type { OverviewRequest } from './generated/OverviewRequest';
 import type { OverviewView } from './generated/OverviewView';
 import type { PrepareRequest } from './generated/PrepareRequest';
 import type { PreparedView } from './generated/PreparedView';
+import type { ProposalView } from './generated/ProposalView';
 import type { RecogniseRequest } from './generated/RecogniseRequest';
 import type { RecognisedView } from './generated/RecognisedView';
 import type { ReconnectRequest } from './generated/ReconnectRequest';
@@ -79,6 +82,8 @@ export interface Queries {
   'oauth.flow': [FlowId, FlowView];
   'oauth.status': [ConnectionsRequest, ConnectionView[]];
   'token.inspect': [InspectRequest, InspectedView];
+  'proposal.list': [Nothing, ProposalView[]];
+  'proposal.show': [Named, ProposalView];
   'policy.explain': [ExplainRequest, ExplainView];
   'usage.report': [UsageRequest, UsageRow[]];
   'usage.overview': [OverviewRequest, OverviewView];
@@ -123,10 +128,13 @@ export interface Mutations {
   'settings.set': [SettingsView, SettingsView];
 }
 
-/** Answers to an agent's question. None in this version. */
-export type Decisions = Record<never, [unknown, unknown]>;
+/** Answers to an agent's question. */
+export interface Decisions {
+  'proposal.allow': [AllowProposalRequest, GrantView];
+  'proposal.deny': [DenyProposalRequest, ProposalView];
+}
 
-type Table = Record<keyof Queries, 'query'> & Record<keyof Mutations, 'mutate'>;
+type Table = Record<keyof Queries, 'query'> & Record<keyof Mutations, 'mutate'> & Record<keyof Decisions, 'decide'>;
 
 /** Name → verb, compared with the engine's own table by a test. `agent.run_token` is the command line's alone. */
 export const CALLS: Table = {
@@ -180,6 +188,10 @@ export const CALLS: Table = {
   'oauth.reconnect': 'mutate',
   'oauth.disconnect': 'mutate',
   'token.inspect': 'query',
+  'proposal.list': 'query',
+  'proposal.show': 'query',
+  'proposal.allow': 'decide',
+  'proposal.deny': 'decide',
   'policy.explain': 'query',
   'usage.report': 'query',
   'usage.overview': 'query',

@@ -1,6 +1,6 @@
 /** The one door between the page and the engine. Nothing outside this folder may import `@tauri-apps/*`. */
-export { mutate, query } from './client';
 export { copySecret } from './clipboard';
+export { decide, mutate, query } from './client';
 export { CallError, toCallError } from './errors';
 export { onChanged, onNavigate } from './events';
 export { forgetAnswers, live, type Live } from './live.svelte';
@@ -23,6 +23,7 @@ export type { InspectedView } from './generated/InspectedView';
 export type { KeychainState } from './generated/KeychainState';
 export type { OverviewView } from './generated/OverviewView';
 export type { PreparedView } from './generated/PreparedView';
+export type { ProposalView } from './generated/ProposalView';
 export type { RecognisedView } from './generated/RecognisedView';
 export type { ScopeView } from './generated/ScopeView';
 export type { SeriesPoint } from './generated/SeriesPoint';

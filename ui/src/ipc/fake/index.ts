@@ -17,6 +17,7 @@ import * as credentials from './credentials';
 import { fillDemo } from './demo';
 import { inspect } from './inspect';
 import * as oauth from './oauth';
+import * as proposals from './proposals';
 import * as reports from './reports';
 import { keepComing } from './traffic';
 import * as vault from './vault';
@@ -104,6 +105,10 @@ const HANDLERS: Record<keyof typeof CALLS, Handler> = {
   'oauth.reconnect': (world, { credential }) => oauth.reconnect(world, credential),
   'oauth.disconnect': (world, { credential }) => connections.disconnect(world, credential),
   'token.inspect': (_, { token }) => inspect(token),
+  'proposal.list': (world) => proposals.list(world),
+  'proposal.show': (world, { name }) => proposals.list(world).find((one) => one.proposal === name),
+  'proposal.allow': (world, asked) => proposals.allow(world, asked),
+  'proposal.deny': (world, { proposal }) => proposals.deny(world, proposal),
   'policy.explain': () => ({
     allowed: true,
     code: null,
@@ -136,6 +141,7 @@ export function fakeEngine(search: string): Transport & { world: World; call: Tr
   world.consent = (asked.get('consent') ?? 'agree') as World['consent'];
   if (asked.get('data') === 'empty') {
     Object.assign(world, { credentials: [], agents: [], grants: [], connections: [], record: [] });
+    Object.assign(world, { credentials: [], agents: [], grants: [], proposals: [], record: [] });
   }
   if (asked.has('vault')) world.vault = asked.get('vault') as VaultState;
   if (asked.has('keychain')) world.keychain = asked.get('keychain') as KeychainState;

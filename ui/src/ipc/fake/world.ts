@@ -7,6 +7,7 @@ import type { CredentialView } from '../generated/CredentialView';
 import type { FlowView } from '../generated/FlowView';
 import type { GrantView } from '../generated/GrantView';
 import type { KeychainState } from '../generated/KeychainState';
+import type { ProposalView } from '../generated/ProposalView';
 import type { ServiceView } from '../generated/ServiceView';
 import type { SettingsView } from '../generated/SettingsView';
 import type { Tag } from '../generated/Tag';
@@ -40,6 +41,7 @@ export interface World {
   flows: FlowView[];
   /** What the person at the provider does. */
   consent: 'agree' | 'hold' | 'less' | 'deny' | 'refuse';
+  proposals: ProposalView[];
   /** Oldest first. */
   record: Entry[];
   seq: number;
@@ -64,6 +66,7 @@ export function emptyWorld(changed: (tags: Tag[]) => void): World {
     connections: [],
     flows: [],
     consent: 'agree',
+    proposals: [],
     record: [],
     seq: 0,
     changed: (...tags) => changed(tags),
