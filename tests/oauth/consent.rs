@@ -1,6 +1,10 @@
 //! From `oauth connect` to a request that carries the token, by every flow.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
 use claviger_testkit::{Home, eventually};
+use serde_json::{Value, json};
 
 use super::provider::SECRET;
 use super::{
@@ -85,6 +89,57 @@ fn a_typed_code_connects_as_well() {
     let (token, base) = grant(&home, "tv");
     assert_eq!(base.send("GET", "/v1/x", &token, "").status, 200, "it works");
     assert!(provider.all_tokens().contains(&upstream.last_token()), "with the server's token");
+    // Also as an app that registers itself, which has no redirect URI then.
+    let args = ["connect", "api", "tv2", "--issuer", &provider.issuer, "--flow", "device", "--scope", SCOPES];
+    let mut connecting = Connecting::start(&home, &args, "");
+    Walker::new().consent(connecting.line()["verification_uri_complete"].as_str().unwrap());
+    assert_eq!(connecting.line()["credential"], "tv2", "connected");
+}
+
+#[test]
+fn a_flow_goes_on_when_whoever_began_it_is_gone() {
+    let (provider, upstream) = (Provider::start(120), Upstream::start());
+    let home = Home::with_vault(BIN);
+    let _engine = home.serve();
+    add_service(&home, &upstream);
+    let args =
+        ["connect", "api", "left", "--issuer", &provider.issuer, "--client-id", "native", "--no-browser"];
+    let mut connecting = Connecting::start(&home, &args, "");
+    let open = connecting.line()["open"].clone();
+    drop(connecting);
+    let flows = || ask(&home, "query", "oauth.flows", &json!({}))["ok"].clone();
+    let flow = flows()[0].clone();
+    assert_eq!((&flow["step"]["state"], &flow["step"]["url"]), (&"waiting_browser".into(), &open), "{flow}");
+    assert_eq!((&flow["name"], &flow["flow"]), (&"left".into(), &"code".into()), "{flow}");
+    let early = ask(&home, "mutate", "oauth.dismiss", &json!({"id": flow["id"]}));
+    assert_eq!(early["error"]["code"], "conflict", "it is under way: {early}");
+    Walker::new().consent(open.as_str().unwrap());
+    let done = eventually("it is connected", || {
+        let flow = flows()[0].clone();
+        (flow["step"]["state"] == "connected").then_some(flow)
+    });
+    assert_eq!((&done["step"]["credential"], &done["id"]), (&"left".into(), &flow["id"]), "{done}");
+    assert_eq!(status(&home, "left")["state"], "fresh", "and stored");
+    ask(&home, "mutate", "oauth.dismiss", &json!({"id": flow["id"]}));
+    assert_eq!(flows(), json!([]), "dismissed");
+    // By the wrong verb, and for a flow that is none.
+    assert_eq!(
+        ask(&home, "query", "oauth.begin", &json!({}))["error"]["code"],
+        "usage",
+        "by its own verb alone"
+    );
+    let none = ask(&home, "query", "oauth.flow", &json!({"id": "flw_none"}));
+    assert_eq!(none["error"]["code"], "not_found", "{none}");
+}
+
+/// One call of the contract over the control socket, as the window makes it.
+fn ask(home: &Home, verb: &str, name: &str, params: &Value) -> Value {
+    let mut socket = UnixStream::connect(home.path().join("control.sock")).expect("the engine answers");
+    let line = json!({"call": {"verb": verb, "name": name, "params": params}});
+    socket.write_all(format!("{line}\n").as_bytes()).unwrap();
+    let mut reply = String::new();
+    BufReader::new(socket).read_line(&mut reply).unwrap();
+    serde_json::from_str(&reply).expect("a line of JSON")
 }
 
 #[test]

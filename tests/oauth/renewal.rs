@@ -8,7 +8,7 @@ use crate::journeys::{BIN, entry};
 
 #[test]
 fn an_ended_token_is_renewed_with_the_next_request_and_a_refused_connection_is_said_once() {
-    let (provider, upstream) = (Provider::start(3), Upstream::start());
+    let (provider, upstream) = (Provider::start(5), Upstream::start());
     let home = Home::with_vault(BIN);
     let engine = home.serve();
     add_service(&home, &upstream);
@@ -94,12 +94,13 @@ fn a_token_that_its_service_refuses_is_renewed_and_the_request_sent_again() {
     });
     assert_ne!(upstream.last_token(), first, "with a new token");
     assert_eq!(provider.times_asked(), asked + 1, "one renewal");
-    assert_eq!(home.json(&["usage"], "")[0]["errors"].as_u64().is_some(), true, "the usage is counted");
+    let errors = home.json(&["usage"], "")[0]["errors"].as_u64().unwrap();
+    assert!(errors >= 1, "the 401s that were passed on are counted: {errors}");
 }
 
 #[test]
 fn a_server_that_is_away_costs_nothing_while_the_token_is_good_and_is_said_afterwards() {
-    let (provider, upstream) = (Provider::start(6), Upstream::start());
+    let (provider, upstream) = (Provider::start(12), Upstream::start());
     let home = Home::with_vault(BIN);
     let _engine = home.serve();
     add_service(&home, &upstream);
@@ -107,7 +108,7 @@ fn a_server_that_is_away_costs_nothing_while_the_token_is_good_and_is_said_after
     let (token, base) = grant(&home, "conn");
     let address = provider.stop();
     assert_eq!(base.send("GET", "/v1/x", &token, "").status, 200, "the token is still good");
-    let refused = within(15, "the token is over", || {
+    let refused = within(30, "the token is over", || {
         let reply = base.send("GET", "/v1/x", &token, "");
         (reply.status != 200).then_some(reply)
     });
