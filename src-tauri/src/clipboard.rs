@@ -45,8 +45,10 @@ fn put(clipboard: &Clipboard, text: String, stays: Duration) -> bool {
     let copied: Copied = Rc::new(RefCell::new(Some(text)));
     // The closure is dropped when somebody else copies something; then there is nothing left to take off.
     let still_ours = Rc::downgrade(&copied);
-    let targets: Vec<_> =
-        (0..).zip(TARGETS).map(|(info, target)| TargetEntry::new(target, TargetFlags::empty(), info)).collect();
+    let targets: Vec<_> = (0..)
+        .zip(TARGETS)
+        .map(|(info, target)| TargetEntry::new(target, TargetFlags::empty(), info))
+        .collect();
     let is_there = clipboard.set_with_data(&targets, move |_, asked, info| {
         if TARGETS.get(info as usize) == Some(&SENSITIVE) {
             asked.set(&asked.target(), 8, b"secret");

@@ -71,12 +71,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 .build(),
         )
         .manage(notify::Notifier::start())
-        .invoke_handler(tauri::generate_handler![
-            ipc::query,
-            ipc::mutate,
-            ipc::decide,
-            clipboard::copy
-        ])
+        .invoke_handler(tauri::generate_handler![ipc::query, ipc::mutate, ipc::decide, clipboard::copy])
         .setup(move |app| {
             let handle = app.handle().clone();
             let link = Link::new(dirs, {
