@@ -237,7 +237,7 @@ await withBrowser(async (open) => {
       await page.click(id('lock-button'));
       await page.fill(id('unlock-password'), 'demo-password-1');
       await page.keyboard.press('Enter');
-      await page.waitForSelector(state('cancelled'));
+      await page.waitForSelector('h2:has-text("This is over")');
     },
   );
 
