@@ -1,7 +1,11 @@
 //! MCP both ways. Claviger's own server: agents ask what they may use, ask for more, ask why not, and can answer nothing
 //! themselves. A remote server behind a grant: the official clients use it and know no upstream token.
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use claviger_testkit::clients::Client;
 use claviger_testkit::mcp::McpServer;
@@ -405,4 +409,104 @@ fn use_a_remote_server(client: Client) {
         "{reply:?}"
     );
     assert_eq!(reply.header("www-authenticate"), None, "{reply:?}");
+}
+
+/// `oauth connect`, with a willing user in the browser. The last object that it prints.
+#[track_caller]
+fn connect(home: &Home, service: &str, name: &str, more: &[&str]) -> Value {
+    let args = [&["--json", "oauth", "connect", service, name, "--no-browser"], more].concat();
+    let mut child = home.command(&args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    let mut last = Value::Null;
+    for line in lines {
+        last = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{line}: {why}"));
+        if let Some(url) = last["open"].as_str() {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/consent.mjs");
+            let mut browser = Command::new("node");
+            browser.arg(script).env("CONSENT_URL", url);
+            let ran = claviger_testkit::home::finish(browser, "");
+            assert_eq!(ran.code, 0, "the consent failed: {}{}", ran.stdout, ran.stderr);
+        }
+    }
+    let code = child.wait().unwrap().code();
+    assert_eq!(code, Some(0), "oauth connect ended with {code:?} after {last}");
+    last
+}
+
+#[test]
+fn python_clients_use_an_oauth_protected_server_through_claviger() {
+    use_an_oauth_protected_server(Client::Python);
+}
+
+#[test]
+fn node_clients_use_an_oauth_protected_server_through_claviger() {
+    use_an_oauth_protected_server(Client::Node);
+}
+
+/// Found by its own challenge, registered, consented with PKCE and the resource, renewed, and used by a client that
+/// knows a URL and its agent token.
+fn use_an_oauth_protected_server(client: Client) {
+    let server = McpServer::with_oauth(8);
+    let issuer = server.issuer.clone().unwrap();
+    let home = Home::with_vault(BIN);
+    let _engine = home.serve();
+    home.json(&["service", "add", "remote", "--mcp", "--base-url", &server.url, "--allow-private"], "");
+    let found = home.json(&["oauth", "discover", "--service", "remote"], "");
+    assert_eq!(found["issuer"], issuer.as_str(), "the server says who gives tokens for it: {found}");
+    let other = McpServer::with_oauth(60).issuer.clone().unwrap();
+    let wrong =
+        home.run(&["--json", "oauth", "connect", "remote", "wrong", "--no-browser", "--issuer", &other], "");
+    assert_ne!(wrong.code, 0, "an issuer that the server does not name was taken: {}", wrong.stdout);
+
+    let connected = connect(&home, "remote", "remote-me", &["--scope", "mcp:read offline_access"]);
+    assert_eq!(connected["credential"], "remote-me", "{connected}");
+    let token = home.json(&["agent", "add", "program"], "")["token"].as_str().unwrap().to_owned();
+    let url =
+        home.json(&["grant", "add", "program", "remote-me"], "")["base_url"].as_str().unwrap().to_owned();
+    let calls = json!([
+        {"tool": "echo", "arguments": {"text": "through"}},
+        {"tool": "count", "arguments": {}},
+        {"tool": "write", "arguments": {}},
+    ])
+    .to_string();
+    let way = [("MCP_URL", url.as_str()), ("MCP_TOKEN", &token), ("MCP_CALLS", &calls)];
+    let upstream_tokens = || -> BTreeSet<String> {
+        let seen = server.seen();
+        let to_endpoint = |request: &&Value| request["seen"].as_str().unwrap_or_default().ends_with(" /mcp");
+        let tokens = seen.iter().filter(to_endpoint).filter_map(|request| request["authorization"].as_str());
+        tokens.map(str::to_owned).collect()
+    };
+    let first = client.mcp(&way);
+    assert_eq!(first[0]["tools"], json!(["echo", "write", "count"]), "{first:?}");
+    assert_eq!((&first[1]["text"], &first[2]["progress"]), (&json!("through"), &json!(3)), "{first:?}");
+    assert_eq!(first[3]["is_error"], true, "what was not consented to is refused: {first:?}");
+    let before = upstream_tokens();
+    assert!(!before.is_empty(), "nothing reached the server");
+    // The token lives eight seconds: the next calls come with another, and the client notices nothing.
+    std::thread::sleep(std::time::Duration::from_secs(9));
+    let second = client.mcp(&way);
+    assert_eq!(second[1]["text"], "through", "after the first token's end: {second:?}");
+    let all = upstream_tokens();
+    assert!(all.len() > before.len(), "the token was never renewed: {all:?}");
+    let told = format!("{first:?}{second:?}");
+    for used in &all {
+        let bare = used.trim_start_matches("Bearer ");
+        assert!(!told.contains(bare), "the client was shown an upstream token");
+        assert_ne!(bare, token, "the agent's token went up");
+    }
+    assert!(
+        server.seen().iter().all(|request| !request.to_string().contains(&token)),
+        "the agent's token went up somewhere"
+    );
+    let status = home.json(&["oauth", "status", "remote-me"], "").to_string();
+    assert!(status.contains("mcp:write"), "the owner is told which permission is wanted: {status}");
+    // Nothing on the disk but the vault knows a token.
+    for used in &all {
+        let needles = claviger_testkit::Needles::new([(
+            "upstream token",
+            used.trim_start_matches("Bearer ").as_bytes(),
+        )]);
+        let (files, finds) = needles.in_tree(home.root());
+        assert!(files > 0 && finds.is_empty(), "a token lies on the disk: {finds:?}");
+    }
 }

@@ -27,13 +27,8 @@ pub(crate) struct ServiceAdd {
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: String,
     /// Where the credential stands on a request: bearer, basic, header:NAME or query:NAME
-    #[arg(
-        long,
-        value_name = "KIND",
-        required_unless_present = "mcp",
-        default_value_if("mcp", "true", "bearer")
-    )]
-    pub(crate) auth: String,
+    #[arg(long, value_name = "KIND", required_unless_present = "mcp")]
+    pub(crate) auth: Option<String>,
     /// The base URL is the endpoint of a remote MCP server (streamable HTTP)
     #[arg(long)]
     pub(crate) mcp: bool,

@@ -68,8 +68,10 @@ fn request(args: ServiceAdd) -> Result<Value, ApiError> {
         })?),
         None => None,
     };
+    // The MCP text knows bearer tokens alone.
+    let auth = args.auth.as_deref().unwrap_or("bearer");
     Ok(json!({
-        "name": args.name, "base_url": args.base_url, "auth": args.auth, "allow_private": args.allow_private,
+        "name": args.name, "base_url": args.base_url, "auth": auth, "allow_private": args.allow_private,
         "ca_pem": ca_pem, "encoded_slash": args.encoded_slash, "usage": args.usage, "mcp": args.mcp,
     }))
 }
