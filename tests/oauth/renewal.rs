@@ -99,6 +99,29 @@ fn a_token_that_its_service_refuses_is_renewed_and_the_request_sent_again() {
 }
 
 #[test]
+fn a_service_that_refuses_every_token_does_not_keep_the_token_server_busy() {
+    let (provider, upstream) = (Provider::start(120), Upstream::start());
+    let home = Home::with_vault(BIN);
+    let _engine = home.serve();
+    add_service(&home, &upstream);
+    connect(&home, &provider, "conn");
+    let (token, base) = grant(&home, "conn");
+    upstream.says("401 Unauthorized", "{}");
+    let asked = provider.times_asked();
+    within(20, "the first 401 that may renew", || {
+        assert_eq!(base.send("GET", "/v1/x", &token, "").status, 401, "the service's own answer");
+        (provider.times_asked() > asked).then_some(())
+    });
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(12);
+    within(20, "the time in which a token counts as fresh", || {
+        assert_eq!(base.send("GET", "/v1/x", &token, "").status, 401, "the service's own answer");
+        (std::time::Instant::now() > until).then_some(())
+    });
+    assert_eq!(provider.times_asked(), asked + 1, "one renewal, whatever the agent sends");
+    assert_eq!(status(&home, "conn")["state"], "fresh", "and the connection is none the worse");
+}
+
+#[test]
 fn a_server_that_is_away_costs_nothing_while_the_token_is_good_and_is_said_afterwards() {
     let (provider, upstream) = (Provider::start(12), Upstream::start());
     let home = Home::with_vault(BIN);

@@ -122,10 +122,14 @@ async fn forward(trail: &mut Trail, released: ReleasedRequest) -> Result<Answer,
     let (mut answer, mut lease) = exchange(&conn, &origin, outgoing, &flow).await?;
     if let Some(term) = term
         && answer.status() == StatusCode::UNAUTHORIZED
-        && let Some(again) = renewed(shared, &route, term, again).await?
+        && let Some((again, successor)) = renewed(shared, &route, term, again).await?
     {
         drop((answer, lease));
         (answer, lease) = exchange(&conn, &origin, again, &flow).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            // Said, so that whoever renews learns that this 401 is not about the token. Nothing is waited for.
+            drop(successor.map(|term| shared.ports.material.refused(route.credential, term)));
+        }
     }
     conn.wire.progress();
     trail.answered(answer.status().as_u16());
@@ -160,7 +164,7 @@ async fn renewed(
     route: &Route,
     term: Term,
     again: Option<Outgoing>,
-) -> Result<Option<Outgoing>, Stop> {
+) -> Result<Option<(Outgoing, Option<Term>)>, Stop> {
     let opened = shared.ports.material.refused(route.credential, term);
     let Some(mut again) = again else { return Ok(None) };
     let in_force = match opened {
@@ -170,7 +174,7 @@ async fn renewed(
     match in_force {
         Ok(in_force) if in_force.term != Some(term) => {
             place_in_head(&route.service.auth, &in_force.material, &mut again.headers)?;
-            Ok(Some(again))
+            Ok(Some((again, in_force.term)))
         }
         Err(over @ (MaterialUnavailable::Ended | MaterialUnavailable::Locked)) => Err(inject::refused(over)),
         _ => Ok(None),

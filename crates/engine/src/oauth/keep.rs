@@ -28,6 +28,9 @@ use crate::live::wall_clock;
 /// Locking waits no longer for a renewal that is under way.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
 
+/// A service that refuses a token which was just renewed refuses something else: its 401s renew nothing for so long.
+const FUTILE: claviger_model::Duration = claviger_model::Duration(300_000);
+
 /// All connections that can be used.
 #[derive(Default)]
 pub(crate) struct Keepers(ArcSwap<HashMap<CredentialId, Arc<Kept>>>);
@@ -37,6 +40,8 @@ pub(crate) struct Kept {
     keeper: TokenKeeper,
     /// Why the last renewal came to nothing for now, and when that was.
     trouble: Mutex<Option<(Timestamp, String)>>,
+    /// Until then a 401 of the service renews nothing.
+    futile_until: Mutex<Option<Timestamp>>,
 }
 
 /// Hears of each connection's fate.
@@ -129,7 +134,7 @@ impl Engine {
         let store = VaultStore { engine: Arc::downgrade(&self.inner), credential };
         let ears = Ears(Arc::downgrade(&self.inner));
         let keeper = TokenKeeper::new(connection, http, Arc::new(store), Arc::new(ears));
-        Arc::new(Kept { keeper, trouble: Mutex::new(None) })
+        Arc::new(Kept { keeper, trouble: Mutex::new(None), futile_until: Mutex::new(None) })
     }
 
     /// Keeps a connection that was just stored, in the place of another that was closed.
@@ -256,15 +261,31 @@ impl Kept {
             if lease.generation != term.0 {
                 return in_force(&lease);
             }
-            let renewed = kept.keeper.refused(&lease, now).await;
-            kept.heard(renewed).map_err(|why| unavailable(&why, now)).and_then(|lease| in_force(&lease))
+            if kept.futile_until.lock().is_some_and(|until| now < until) {
+                return Err(MaterialUnavailable::Passing(1_000));
+            }
+            match kept.heard(kept.keeper.refused(&lease, now).await) {
+                Ok(lease) => in_force(&lease),
+                Err(KeeperError::FreshRefused) => {
+                    *kept.futile_until.lock() = Some(now.after(FUTILE));
+                    Err(MaterialUnavailable::Passing(1_000))
+                }
+                // The token cannot be renewed, which does not mean that it is over: the service's answer is passed on.
+                Err(KeeperError::Ended) => Err(MaterialUnavailable::Passing(1_000)),
+                Err(why) => Err(unavailable(&why, now)),
+            }
         }))
     }
 
     /// Remembers what a person should know about a renewal that did not come about.
     fn heard(&self, leased: Result<Lease, KeeperError>) -> Result<Lease, KeeperError> {
-        if let Err(KeeperError::Unavailable { why, .. }) = &leased {
-            *self.trouble.lock() = Some((wall_clock(), why.to_string()));
+        let trouble = match &leased {
+            Err(KeeperError::Unavailable { why, .. }) => Some(why.to_string()),
+            Err(why @ KeeperError::Ended) => Some(why.to_string()),
+            _ => None,
+        };
+        if let Some(why) = trouble {
+            *self.trouble.lock() = Some((wall_clock(), why));
         }
         leased
     }

@@ -56,7 +56,8 @@ async fn a_service_that_refuses_every_token_is_asked_twice_and_no_more() {
     let reply = rig.request("GET", "/v1/x", AUTH, "").await;
     assert_eq!(reply.status, 401, "the service's own answer: {reply:?}");
     assert_eq!(upstream.seen().len(), 2, "no loop");
-    assert_eq!(rig.doors.refused_terms(), [Term(OLD.len() as u64)], "one renewal was asked for");
+    let said = [Term(OLD.len() as u64), Term(NEW.len() as u64)];
+    assert_eq!(rig.doors.refused_terms(), said, "that the successor was refused, too, is said");
 }
 
 #[tokio::test]
