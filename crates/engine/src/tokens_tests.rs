@@ -187,5 +187,5 @@ fn no_single_changed_byte_is_accepted() {
 }
 
 /// A million changed tokens.
-#[path = "tokens_mutants.rs"]
+#[path = "tokens_mutants_tests.rs"]
 mod mutants;
