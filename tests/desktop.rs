@@ -2,6 +2,8 @@
 //! keychain. Needs Xvfb, dbus-daemon, gnome-keyring and webkit2gtk-driver; `cargo xtask test` installs them.
 //!
 //! - `journey`  first run → credential → agent → a real request → the Overview shows it; lock, unlock, quit
+//! - `clipboard` a copied secret is gone after a minute, anything else stays
+//! - `consent`  connect by OAuth in a real browser → grant → requests → the token ends and is renewed → disconnect
 //! - `tray`     without a window: menu, closing, a second start, memory given back
 //! - `bridge`   what the page cannot do, whatever is injected into it
 //! - `faults`   an engine that cannot start, a desktop without tray, notifications or keychain
@@ -14,6 +16,10 @@
 mod app;
 #[path = "desktop/bridge.rs"]
 mod bridge;
+#[path = "desktop/clipboard.rs"]
+mod clipboard;
+#[path = "desktop/consent.rs"]
+mod consent;
 #[path = "desktop/driven.rs"]
 mod driven;
 #[path = "desktop/faults.rs"]

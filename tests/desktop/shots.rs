@@ -67,6 +67,14 @@ fn shoot_both(app: &App, name: &str) {
     }
 }
 
+/// Takes a picture of what is there, in both lights.
+pub(crate) fn shoot_here(app: &App, name: &str) {
+    for light in ["light", "dark"] {
+        app.js("document.documentElement.dataset.theme = arguments[0]", vec![json!(light)]);
+        shoot(app, name, light);
+    }
+}
+
 fn shoot(app: &App, name: &str, light: &str) {
     wait_for(&format!("{name} to be drawn"), || {
         let is_drawn = app.js_async(

@@ -175,11 +175,11 @@ await withBrowser(async (open) => {
       await toConnected(page);
       const rows = await page.locator(`${id('granted-scopes')} li`).allInnerTexts();
       assert.ok(
-        rows.some((row) => /read:jira-work/.test(row) && /Granted/.test(row)),
+        rows.some((row) => /offline_access/.test(row) && /Granted/.test(row)),
         `granted: ${rows}`,
       );
       assert.ok(
-        rows.some((row) => /offline_access/.test(row) && /Withheld/.test(row)),
+        rows.some((row) => /read:jira-work/.test(row) && /Withheld/.test(row)),
         `withheld: ${rows}`,
       );
       assert.ok(
@@ -274,6 +274,7 @@ await withBrowser(async (open) => {
     { search: 'connection=broken' },
     async (page) => {
       await page.waitForSelector(`${id('attention-row')} >> text=slack-standup`);
+      assert.equal(await page.locator('text=must be consented to again').count(), 0, 'it is said once');
       await page.waitForSelector(`${id('attention-row')} >> text=invalid_grant`);
       await page.click(id('attention-reconnect'));
       await page.waitForSelector('h1:has-text("Reconnect Slack")');

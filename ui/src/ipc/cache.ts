@@ -10,7 +10,7 @@ export type QueryName = keyof Queries;
  * the network.
  */
 export const DEPENDS: Partial<Record<QueryName, readonly Tag[]>> = {
-  'vault.status': ['vault', 'settings', 'agents', 'attention'],
+  'vault.status': ['vault', 'settings', 'agents', 'oauth', 'attention'],
   'service.list': ['services'],
   'service.show': ['services'],
   'credential.kinds': [],

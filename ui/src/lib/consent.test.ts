@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byReach, freeName, issuerProblem, reach, revocationWords, typedScope, type Scope } from './consent';
+import { byReach, freeName, heldBack, issuerProblem, reach, revocationWords, typedScope, type Scope } from './consent';
 import { hourMinute, remaining } from './format';
 import { endDay, jwtIn } from './jwt';
 
@@ -33,6 +33,16 @@ describe('scopes', () => {
     for (const bad of ['', 'two words', 'quo"te', 'back\\slash', 'né', 'a\u200bb', 'x'.repeat(201)])
       expect(typedScope(bad), JSON.stringify(bad)).toHaveProperty('wrong');
   });
+});
+
+describe('what was held back', () => {
+  const asked = ['openid', 'offline_access', 'api:write'];
+  it('is not what came without being listed', () => {
+    const held = heldBack(asked, { refreshable: true, account: 'alice@example.com' });
+    expect(held).toEqual({ withheld: ['api:write'], granted: ['openid', 'offline_access'] });
+  });
+  it('is all of it where nothing came', () =>
+    expect(heldBack(asked, { refreshable: false, account: null }).withheld).toEqual(asked));
 });
 
 describe('a server’s address', () => {

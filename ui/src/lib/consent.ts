@@ -38,6 +38,20 @@ export function byReach<S extends Scope>(scopes: readonly S[]): S[] {
   return each.sort((a, b) => order.indexOf(a.risk) - order.indexOf(b.risk));
 }
 
+/**
+ * What was really held back. Many servers do not list the scopes that stand for what came beside the token: a refresh
+ * token, a name. Where that came, they were granted.
+ */
+export function heldBack(
+  withheld: readonly string[],
+  got: { refreshable: boolean; account: string | null },
+): { withheld: string[]; granted: string[] } {
+  const came = (name: string) =>
+    (name === 'offline_access' && got.refreshable) ||
+    (['openid', 'profile', 'email'].includes(name) && got.account !== null);
+  return { withheld: withheld.filter((name) => !came(name)), granted: withheld.filter(came) };
+}
+
 /** What an agent can do with the chosen scopes, in one sentence. */
 export function reach(scopes: readonly Scope[], chosen: readonly string[]): string {
   const picked = scopes.filter((one) => chosen.includes(one.name));

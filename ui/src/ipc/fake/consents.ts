@@ -90,8 +90,8 @@ export function targets(): TargetView[] {
       flows: ['code'],
       issuer: 'https://auth.atlassian.com',
       scopes: scopes(
-        ['read:jira-work', 'Read projects, issues and attachments', 'read', true],
         ['offline_access', 'Stay connected without asking again', 'read', true],
+        ['read:jira-work', 'Read projects, issues and attachments', 'read', true],
         ['write:jira-work', 'Create and change issues', 'write'],
         ['manage:jira-project', 'Create and delete project settings', 'dangerous'],
       ),

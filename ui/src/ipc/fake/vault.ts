@@ -21,7 +21,12 @@ export function status(world: World): StatusView {
     keychain: world.keychain,
     paused: world.paused,
     version: '0.1.0',
-    warnings: world.warnings,
+    warnings: [
+      ...world.warnings,
+      ...world.connections
+        .filter((one) => one.state === 'broken')
+        .map((one) => `The connection "${one.credential}" no longer works and must be consented to again.`),
+    ],
   };
 }
 
