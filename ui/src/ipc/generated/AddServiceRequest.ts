@@ -31,4 +31,8 @@ encoded_slash: boolean,
 /**
  * How token usage stands in its answers: `detect` (by default), `open-ai`, `anthropic`, `gemini` or `none`.
  */
-usage: string | null, };
+usage: string | null, 
+/**
+ * The base URL is the endpoint of a remote MCP server (streamable HTTP).
+ */
+mcp?: boolean, };

@@ -41,6 +41,10 @@ built_in: boolean,
  */
 metered: boolean, 
 /**
+ * The base URL is the endpoint of a remote MCP server; left out when it is not.
+ */
+mcp?: boolean, 
+/**
  * Page where its keys are made; empty if unknown.
  */
 console_url: string, };

@@ -3,4 +3,4 @@
 /**
  * What changed. Events carry the tag alone; whoever shows the thing asks again.
  */
-export type Tag = "vault" | "services" | "credentials" | "agents" | "grants" | "oauth" | "activity" | "settings" | "attention";
+export type Tag = "vault" | "services" | "credentials" | "agents" | "grants" | "proposals" | "oauth" | "activity" | "settings" | "attention";
