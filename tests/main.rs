@@ -11,5 +11,7 @@ mod cli;
 mod journeys;
 /// After a whole run no secret is in any file, log, process or, once locked, in memory.
 mod leaks;
+/// Consent, renewal, revocation: connections to a certified server, through the command line and the proxy.
+mod oauth;
 /// Every way in which a request must be refused: the code, the record, and no connection to the upstream.
 mod refusals;

@@ -7,6 +7,7 @@
 #[cfg(all(feature = "e2e", not(debug_assertions)))]
 compile_error!("feature `e2e` lets WebDriver drive the window; it must never be in a release build");
 
+mod clipboard;
 mod events;
 mod ipc;
 mod link;
@@ -70,7 +71,7 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
                 .build(),
         )
         .manage(notify::Notifier::start())
-        .invoke_handler(tauri::generate_handler![ipc::query, ipc::mutate, ipc::decide])
+        .invoke_handler(tauri::generate_handler![ipc::query, ipc::mutate, ipc::decide, clipboard::copy])
         .setup(move |app| {
             let handle = app.handle().clone();
             let link = Link::new(dirs, {

@@ -85,7 +85,15 @@ fn kill_9_loses_no_recorded_request() {
 
 #[test]
 fn locking_cuts_an_open_stream_within_a_second() {
-    cut_by(&["lock"], "vault_locked");
+    let (wired, _engine) = cut_by(&["lock"], "vault_locked");
+    wired.home.json(&["unlock", "--password-stdin"], &format!("{}\n", wired.home.password));
+    let entries = wired.home.json(&["audit", "list", "--agent", "local-agent"], "");
+    let codes: Vec<&str> =
+        entries.as_array().unwrap().iter().filter_map(|entry| entry["code"].as_str()).collect();
+    assert!(
+        codes.contains(&"cut") && !codes.contains(&"unknown"),
+        "its end is on record as what it was: {codes:?}"
+    );
 }
 
 #[test]
@@ -108,7 +116,7 @@ fn removing_the_agent_cuts_an_open_stream_within_a_second() {
     cut_by(&["agent", "remove", "local-agent"], "unauthenticated");
 }
 
-fn cut_by(command: &[&str], code_afterwards: &str) {
+fn cut_by(command: &[&str], code_afterwards: &str) -> (Wired, claviger_testkit::Engine) {
     let (wired, engine, base) = wired();
     let mut stream = base.drip(&wired.token);
     assert!(stream.is_alive(), "it streams");
@@ -118,7 +126,7 @@ fn cut_by(command: &[&str], code_afterwards: &str) {
     eventually("the upstream's side is closed too", || (wired.upstream.open_streams() == 0).then_some(()));
     let refused = base.send("GET", "/v1/models", &wired.token, "");
     assert_eq!(refused.header("x-claviger-error"), Some(code_afterwards), "{}", refused.text());
-    drop(engine);
+    (wired, engine)
 }
 
 #[test]

@@ -1,17 +1,20 @@
 // A certified OAuth and OpenID Connect server for tests (oidc-provider), on a free port of 127.0.0.1.
 //
 // Prints one JSON line {"issuer": …} when it is ready and ends with its standard input. CLAVIGER_TEST_OAUTH_MODULES names
-// the folder that holds the package. REQUIRE_PAR=1, DPOP_NONCE=1, AT_TTL=seconds and CLIENT_JWK={…} change what it does.
+// the folder that holds the package. REQUIRE_PAR=1, DPOP_NONCE=1, AT_TTL=seconds and CLIENT_JWK={…} change what it does;
+// PORT takes a port instead of a free one, and TELL_TOKENS=1 prints a line {"tokens": …} for each answer that gives some.
 
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(pathToFileURL(`${process.env.CLAVIGER_TEST_OAUTH_MODULES}/`));
 const { Provider, errors } = await import(pathToFileURL(require.resolve("oidc-provider")).href);
 
 const server = createServer();
-await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+await new Promise((ready) => server.listen(Number(process.env.PORT || 0), "127.0.0.1", ready));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const secret = "svc-secret-0123456789abcdef0123456789";
@@ -92,9 +95,13 @@ const provider = new Provider(issuer, {
   ttl: { DeviceCode: 60, RefreshToken: 3600, AuthorizationCode: 30 },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, name: "Alice Example", email: "alice@example.com" }) }),
 });
+if (process.env.TELL_TOKENS === "1") {
+  provider.on("grant.success", (ctx) => console.log(JSON.stringify({ tokens: ctx.body })));
+}
 provider.on("server_error", (_, error) => console.error("server_error", error));
 server.on("request", provider.callback());
 
-console.log(JSON.stringify({ issuer }));
+const about = join(process.env.CLAVIGER_TEST_OAUTH_MODULES, "oidc-provider/package.json");
+console.log(JSON.stringify({ issuer, version: JSON.parse(readFileSync(about, "utf8")).version }));
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

@@ -13,7 +13,7 @@ const files = readdirSync(dist, { recursive: true })
 const FAKE = ['demo-password-1', 'research-crew', 'billing.corp.internal', 'jira-reports'];
 // Places that text may name without fetching them.
 const NAMED =
-  /^https?:\/\/(www\.w3\.org\/|127\.0\.0\.1|ipc\.localhost|tauri\.localhost|api\.example\.com|svelte\.dev\/e\/|github\.com\/|bits-ui\.com|tauri\.app)/;
+  /^https?:\/\/(www\.w3\.org\/|127\.0\.0\.1|ipc\.localhost|tauri\.localhost|(api|auth)\.example\.com|svelte\.dev\/e\/|github\.com\/|bits-ui\.com|tauri\.app)/;
 
 for (const name of files) {
   if (!/\.(html|js|css)$/.test(name)) continue;

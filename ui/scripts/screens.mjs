@@ -33,6 +33,61 @@ export const SCREENS = [
   { name: 'credentials-open', search: `?${still}`, hash: '#/credentials/github-bot' },
   { name: 'credentials-add', search: `?${still}`, hash: '#/credentials?add=1', act: pasteKey },
   { name: 'credentials-empty', search: `?data=empty&${still}`, hash: '#/credentials' },
+  {
+    name: 'credentials-jwt',
+    search: `?${still}`,
+    hash: '#/credentials?add=1',
+    act: async (page) => {
+      await page.fill('[data-testid=paste-secret]', jwt());
+      await page.waitForSelector('[data-testid=token-facts]');
+    },
+  },
+  { name: 'connection', search: `?${still}`, hash: '#/credentials/slack-standup' },
+  { name: 'connection-broken', search: `?connection=broken&${still}`, hash: '#/credentials/slack-standup' },
+  { name: 'connection-attention', search: `?connection=broken&${still}` },
+  {
+    name: 'connection-end',
+    search: `?${still}`,
+    hash: '#/credentials/linear-team',
+    act: (page) => page.click('[data-testid=disconnect]'),
+  },
+  { name: 'connect-choose', search: `?${still}`, hash: '#/credentials?connect=1' },
+  { name: 'connect-access', search: `?${still}`, hash: '#/credentials?connect=github' },
+  {
+    name: 'connect-any',
+    search: `?${still}`,
+    hash: '#/credentials?connect=any',
+    act: (page) => page.fill('[data-testid=any-issuer]', 'https://auth.example.com'),
+  },
+  { name: 'connect-asking', search: `?slow=oauth.discover&${still}`, hash: '#/credentials?connect=notion' },
+  {
+    name: 'connect-unreachable',
+    search: `?fail=oauth.discover&${still}`,
+    hash: '#/credentials?connect=notion',
+    act: (page) => page.waitForSelector('[role=alert]'),
+  },
+  { name: 'connect-register', search: `?${still}`, hash: '#/credentials?connect=gitlab', act: toRegister },
+  {
+    name: 'connect-browser',
+    search: `?consent=hold&${still}`,
+    hash: '#/credentials?connect=linear',
+    act: toFlow('waiting_browser'),
+  },
+  { name: 'connect-device', search: `?consent=hold&${still}`, hash: '#/credentials?connect=github', act: toDevice },
+  { name: 'connect-done', search: `?consent=less&${still}`, hash: '#/credentials?connect=jira', act: toConnected },
+  {
+    name: 'connect-failed',
+    search: `?consent=deny&${still}`,
+    hash: '#/credentials?connect=linear',
+    act: toFlow('failed'),
+  },
+  {
+    name: 'connect-cancelled',
+    search: `?consent=hold&${still}`,
+    hash: '#/credentials?connect=linear',
+    act: toCancelled,
+  },
+  { name: 'connect-pending', search: `?consent=hold&${still}`, hash: '#/credentials?connect=linear', act: toPending },
   { name: 'agents', search: `?${still}`, hash: '#/agents' },
   { name: 'agents-open', search: `?${still}`, hash: '#/agents/invoice-bot' },
   { name: 'agents-connect', search: `?${still}`, hash: '#/agents/claude-code?tab=connect' },
@@ -41,6 +96,12 @@ export const SCREENS = [
     search: `?${still}`,
     hash: '#/agents/invoice-bot',
     act: (page) => page.click('[aria-label="Change the grant on stripe-test"]'),
+  },
+  {
+    name: 'agents-narrow',
+    search: `?${still}`,
+    hash: '#/agents',
+    act: (page) => page.click('[data-testid=proposal] >> text=Narrow…'),
   },
   { name: 'agents-token', search: `?${still}`, hash: '#/agents?add=1', act: addAgent },
   { name: 'activity', search: `?${still}`, hash: '#/activity' },
@@ -124,4 +185,54 @@ async function palette(page) {
   await page.keyboard.press('Control+k');
   await page.waitForSelector('[role=dialog]');
   await page.keyboard.type('cl');
+}
+/** Begins with what is chosen already and waits for a state. */
+export function toFlow(state) {
+  return async (page) => {
+    await page.click('[data-testid=access-next]');
+    await page.waitForSelector(`[data-testid=flow-state][data-state=${state}]`, { timeout: 15000 });
+  };
+}
+export async function toRegister(page) {
+  await page.click('[data-testid=access-next]');
+  await page.waitForSelector('[data-testid=client-id]');
+}
+async function withApp(page) {
+  await toRegister(page);
+  await page.fill('[data-testid=client-id]', 'Iv1.8a61f9b3a7aba766');
+  await page.click('[data-testid=register-next]');
+}
+export async function toDevice(page) {
+  await withApp(page);
+  await page.waitForSelector('[data-testid=device-code]');
+}
+export async function toConnected(page) {
+  await withApp(page);
+  await page.waitForSelector('[data-testid=flow-state][data-state=connected]', { timeout: 15000 });
+}
+async function toCancelled(page) {
+  await toFlow('waiting_browser')(page);
+  await page.click('[data-testid=flow-cancel]');
+  await page.waitForSelector('[data-testid=flow-state][data-state=cancelled]');
+}
+async function toPending(page) {
+  await toFlow('waiting_browser')(page);
+  await page.click('text=Do something else meanwhile');
+  await page.waitForSelector('[data-testid=pending-flow]');
+}
+/** A token with the claims of a real one and a signature of none, good for so many seconds. */
+export function jwt(life = 40 * 86_400, more = {}) {
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    iss: 'https://login.example.com',
+    sub: 'svc-reports@acme',
+    aud: 'https://api.example.com',
+    scope: 'reports:read invoices:read invoices:write',
+    iat: now - 3600,
+    exp: now + life,
+    tid: 'acme-7d1',
+    ...more,
+  };
+  return `${part({ alg: 'RS256', typ: 'JWT', kid: '2026-09' })}.${part(claims)}.c2lnbmF0dXJlLWZvci1kZW1vLW9ubHk`;
 }

@@ -11,22 +11,20 @@ pub(crate) struct Clients {
     pub(crate) python: PathBuf,
     /// The folder that has `openai` and `@anthropic-ai/sdk`.
     pub(crate) node_modules: PathBuf,
-    /// The folder that has the authorization servers which the OAuth tests consent at.
-    pub(crate) oauth_modules: PathBuf,
 }
 
-/// Makes the environments as locked in `tests/clients` and `tests/oauth`, unless they are there.
+/// Makes the environments as locked in `tests/clients`, unless they are there.
 pub(crate) fn install() -> Done<Clients> {
     Ok(Clients {
-        python: python()?,
+        python: python("tests/clients/requirements.txt", "python")?,
         node_modules: node("tests/clients/node", "node")?,
-        oauth_modules: node("tests/oauth", "oauth")?,
     })
 }
 
-fn python() -> Done<PathBuf> {
-    let requirements = root().join("tests/clients/requirements.txt");
-    let home = cache().join("python");
+/// A Python of its own with what this file of the tree pins, in this folder of the cache.
+pub(crate) fn python(pinned_in: &str, kept_in: &str) -> Done<PathBuf> {
+    let requirements = root().join(pinned_in);
+    let home = cache().join(kept_in);
     let python = home.join("bin/python");
     let mark = fingerprint(std::slice::from_ref(&requirements), &[])?;
     if !python.exists() {
@@ -52,7 +50,7 @@ fn python() -> Done<PathBuf> {
 }
 
 /// The packages that are locked in this folder of the tree, in this folder of the cache.
-fn node(locked_in: &str, kept_in: &str) -> Done<PathBuf> {
+pub(crate) fn node(locked_in: &str, kept_in: &str) -> Done<PathBuf> {
     let source = root().join(locked_in);
     let home = cache().join(kept_in);
     fs::create_dir_all(&home).map_err(|e| Failure::io("cannot make", &home, &e))?;

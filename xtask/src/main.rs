@@ -1,4 +1,4 @@
-//! The workshop's commands: run, build, test, check, gen, bench, faults, shots.
+//! The workshop's commands: run, build, test, check, gen, bench, faults, oauth-matrix, shots.
 //!
 //! Must not know the product's crates: it starts in seconds because it depends on nearly nothing, and it drives
 //! cargo, npm and the system's package tool from outside.
@@ -10,6 +10,7 @@ mod clients;
 mod generate;
 mod packages;
 mod run;
+mod servers;
 mod shell;
 mod tally;
 mod test;
@@ -27,7 +28,8 @@ cargo xtask COMMAND
   check          formatting, lints, tidiness, generated types, page types
   gen            write the page's types from the contract          (also: cargo gen)
   bench          measure the proxy beside nginx and a bare proxy   [--quick] [--rounds N] [--no-write]
-  faults         every bit flip of a vault, ten thousand kills
+  faults         every bit flip of a vault, ten thousand kills, a million forged tokens
+  oauth-matrix   do each thing at each authorization server, write docs/oauth-matrix.md
   shots          screenshots of the real window, light and dark
 ";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         "gen" => generate::write(),
         "bench" => bench::compare(rest),
         "faults" => test::faults(),
+        "oauth-matrix" => test::oauth_matrix(),
         "shots" => test::shots(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

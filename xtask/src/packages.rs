@@ -41,17 +41,24 @@ pub(crate) const NGINX: Need =
 pub(crate) fn install(needs: &[Need]) -> Done {
     let missing: Vec<(&str, Vec<&str>)> = needs
         .iter()
-        .map(|need| {
-            (need.why, need.packages.iter().copied().filter(|p| !is_installed(p)).collect::<Vec<_>>())
-        })
-        .filter(|(_, packages)| !packages.is_empty())
+        .map(|need| (need.why, need.packages.iter().copied().filter(|p| !is_installed(p)).collect()))
         .collect();
-    if missing.is_empty() {
+    install_missing(&missing)
+}
+
+/// The same for packages whose names are known at run time only.
+pub(crate) fn install_named(why: &str, packages: &[String]) -> Done {
+    let missing: Vec<&str> = packages.iter().map(String::as_str).filter(|p| !is_installed(p)).collect();
+    install_missing(&[(why, missing)])
+}
+
+fn install_missing(missing: &[(&str, Vec<&str>)]) -> Done {
+    let names: Vec<&str> = missing.iter().flat_map(|(_, packages)| packages.iter().copied()).collect();
+    if names.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = missing.iter().flat_map(|(_, packages)| packages.iter().copied()).collect();
     eprintln!("Missing system packages:");
-    for (why, packages) in &missing {
+    for (why, packages) in missing.iter().filter(|(_, packages)| !packages.is_empty()) {
         eprintln!("  {}  ({why})", packages.join(" "));
     }
     if Step::new("apt-get").args(["--version"]).ask().is_none() {
@@ -73,6 +80,11 @@ pub(crate) fn install(needs: &[Need]) -> Done {
             format!("install them by hand, then run this again: {}", names.join(" ")),
         )
     })
+}
+
+/// Reads the package lists anew.
+pub(crate) fn refresh() -> Done {
+    apt(&["update"])
 }
 
 fn is_installed(package: &str) -> bool {

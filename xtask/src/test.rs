@@ -3,7 +3,7 @@
 //! Must not know what is tested.
 
 use crate::{
-    cargo_workspace, clients, packages,
+    cargo_workspace, clients, packages, servers,
     shell::{Done, Failure, Step},
     tally::Tally,
     ui,
@@ -27,15 +27,15 @@ pub(crate) fn all() -> Done {
         packages::PYTHON,
     ])?;
     let clients = clients::install()?;
+    let servers = servers::install()?;
     ui::build()?;
 
     let rust = cargo_workspace("test")
         .args(["--no-fail-fast"])
         .var("CLAVIGER_TEST_PYTHON", clients.python)
-        .var("CLAVIGER_TEST_NODE_MODULES", clients.node_modules)
-        .var("CLAVIGER_TEST_OAUTH_MODULES", clients.oauth_modules);
+        .var("CLAVIGER_TEST_NODE_MODULES", clients.node_modules);
     let rows = [
-        counted("rust", rust)?,
+        counted("rust", servers.named_to(rust))?,
         counted("page: types", ui::npm(["run", "check"]))?,
         counted("page: units", ui::npm(["test"]))?,
         counted("page: in a browser", ui::npm(["run", "test:ui"]))?,
@@ -43,7 +43,15 @@ pub(crate) fn all() -> Done {
     summary(&rows)
 }
 
-/// Every single-bit flip of a vault, and many more kills and storms than the everyday run has time for.
+/// Does each thing at each authorization server and writes what came of it to `docs/oauth-matrix.md`.
+pub(crate) fn oauth_matrix() -> Done {
+    packages::install(&[packages::COMPILER, packages::PYTHON])?;
+    let servers = servers::install()?;
+    let step = Step::cargo(["test", "--package", "claviger-oauth", "--test", "it", "matrix"]);
+    servers.named_to(step).var("CLAVIGER_OAUTH_MATRIX", "write").args(["--", "--nocapture"]).run()
+}
+
+/// Every single-bit flip of a vault, and many more kills, storms and mutants than the everyday run has time for.
 pub(crate) fn faults() -> Done {
     packages::install(&[packages::COMPILER])?;
     let step = Step::cargo(["test", "--release", "--package", "claviger-vault", "--no-fail-fast"])
@@ -54,7 +62,10 @@ pub(crate) fn faults() -> Done {
         .var("CLAVIGER_OAUTH_STORMS", "10000")
         .var("CLAVIGER_OAUTH_KILLS", "1000")
         .args(["--", "--nocapture"]);
-    summary(&[counted("faults", step)?, counted("faults: oauth", oauth)?])
+    let tokens = Step::cargo(["test", "--release", "--package", "claviger-engine", "--lib", "mutants"])
+        .var("CLAVIGER_MUTANTS", "1000000")
+        .args(["--", "--nocapture"]);
+    summary(&[counted("faults", step)?, counted("faults: oauth", oauth)?, counted("faults: tokens", tokens)?])
 }
 
 /// Drives the real window through each screen and writes `docs/screenshots`.

@@ -12,8 +12,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::log::{Durability, Shared};
 
-/// A record that was put off is written after this.
-const SOON: Duration = Duration::from_millis(8);
+/// A record that was put off is written after this, counted from the tick that found it.
+const SOON: Duration = Duration::from_millis(4);
+/// While things happen, the thread looks this often by itself: waking it for each record would cost more than the record.
+const TICK: Duration = Duration::from_millis(4);
 /// What was written is on the disk after this.
 const SYNC: Duration = Duration::from_millis(50);
 /// The roll-ups are saved this often while they change, and less often when they are large.
@@ -30,6 +32,8 @@ pub(crate) struct Wake {
     is_dirty: AtomicBool,
     /// Something waits for being written, and nobody is about to.
     is_soon: AtomicBool,
+    /// The thread looks by itself within a tick; nobody needs to wake it.
+    is_ticking: AtomicBool,
     began: Instant,
     /// Nanoseconds since `began`.
     last_write: AtomicU64,
@@ -120,13 +124,21 @@ impl Wake {
         let mut state = self.state.lock();
         loop {
             let now = Instant::now();
-            times.soon_since = self.is_soon.load(Ordering::Acquire).then(|| times.soon_since.unwrap_or(now));
+            // Whoever sets a flag looks at this one afterwards, and here it is the other way round: with one order over
+            // all four, either the flag is seen here or the thread is woken there.
+            self.is_ticking.store(false, Ordering::SeqCst);
+            times.soon_since = self.is_soon.load(Ordering::SeqCst).then(|| times.soon_since.unwrap_or(now));
             times.dirty_since =
-                self.is_dirty.load(Ordering::Acquire).then(|| times.dirty_since.unwrap_or(now));
+                self.is_dirty.load(Ordering::SeqCst).then(|| times.dirty_since.unwrap_or(now));
             let due = times.next(durability);
             if state.is_closing || !state.waiters.is_empty() || due.is_some_and(|due| due <= now) {
+                // Until the work is done and this is called again.
+                self.is_ticking.store(true, Ordering::SeqCst);
                 return (std::mem::take(&mut state.waiters), state.is_closing);
             }
+            let is_ticking = times.soon_since.is_some() || times.dirty_since.is_some();
+            self.is_ticking.store(is_ticking, Ordering::SeqCst);
+            let due = if is_ticking { due.map(|due| due.min(now + TICK)) } else { due };
             match due {
                 Some(due) => {
                     self.condvar.wait_until(&mut state, due);
@@ -137,6 +149,9 @@ impl Wake {
     }
 
     fn poke(&self) {
+        if self.is_ticking.load(Ordering::SeqCst) {
+            return;
+        }
         // Taken so that the thread is either before its look at the flags or asleep.
         drop(self.state.lock());
         self.condvar.notify_one();
@@ -145,14 +160,14 @@ impl Wake {
     /// Something was written.
     pub(crate) fn wrote(&self) {
         self.last_write.store(self.elapsed(), Ordering::Relaxed);
-        if !self.is_dirty.swap(true, Ordering::AcqRel) {
+        if !self.is_dirty.swap(true, Ordering::SeqCst) {
             self.poke();
         }
     }
 
     /// Something waits and should be written soon.
     pub(crate) fn soon(&self) {
-        if !self.is_soon.swap(true, Ordering::AcqRel) {
+        if !self.is_soon.swap(true, Ordering::SeqCst) {
             self.poke();
         }
     }
@@ -191,6 +206,7 @@ impl Default for Wake {
             condvar: Condvar::new(),
             is_dirty: AtomicBool::new(false),
             is_soon: AtomicBool::new(false),
+            is_ticking: AtomicBool::new(false),
             began: Instant::now(),
             last_write: AtomicU64::new(0),
         }

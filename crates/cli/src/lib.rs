@@ -29,7 +29,10 @@ pub fn main() -> ExitCode {
         Err(why) => return not_understood(&why, wants_json),
     };
     logs::start();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // No more threads than processors: two that share one wake each other for nothing. No more than two: the proxy is
+    // bound by the kernel's sockets, and every thread costs memory.
+    let threads = std::thread::available_parallelism().map_or(1, |processors| processors.get().min(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let json = cli.json;
     let result = match runtime {
         Ok(runtime) => {

@@ -36,8 +36,18 @@ pub struct CredentialChange {
 impl Engine {
     /// Adds a credential.
     pub fn add_credential(&self, new: NewCredential) -> Result<CredentialChange, EngineError> {
-        check_name("credential", &new.name)?;
         check_material(&new.material)?;
+        self.add_checked(new, None)
+    }
+
+    /// Adds a credential whose tokens are made here: its material is the document that says how.
+    pub fn add_minted_credential(&self, new: NewCredential) -> Result<CredentialChange, EngineError> {
+        check_document(&new.material)?;
+        self.add_checked(new, Some(Kind::JwtBearer))
+    }
+
+    fn add_checked(&self, new: NewCredential, kind: Option<Kind>) -> Result<CredentialChange, EngineError> {
+        check_name("credential", &new.name)?;
         let now = self.now();
         let fingerprint = self.read(|open| Ok(open.vault.fingerprint(&new.material)))?;
         self.change(Change::Credentials, |book, writer, _| {
@@ -45,7 +55,10 @@ impl Engine {
                 return Err(EngineError::Exists { noun: "credential", name: new.name });
             }
             let service = book.service(&new.service)?;
-            let kind = kind_for(service, &new.material)?;
+            let kind = match kind {
+                Some(kind) => check_minted(service).map(|()| kind)?,
+                None => kind_for(service, &new.material)?,
+            };
             let duplicate_of = duplicate(book, &fingerprint, None);
             let credential = Credential {
                 id: CredentialId::from_bytes(claviger_crypto::random_id()),
@@ -74,7 +87,12 @@ impl Engine {
         material: &Material,
         expires_at: Option<Timestamp>,
     ) -> Result<CredentialChange, EngineError> {
-        check_material(material)?;
+        let is_minted = self.read(|open| Ok(open.book.credential(name)?.kind == Kind::JwtBearer))?;
+        if is_minted {
+            check_document(material)?
+        } else {
+            check_material(material)?
+        }
         let now = self.now();
         let fingerprint = self.read(|open| Ok(open.vault.fingerprint(material)))?;
         self.change(Change::Credentials, |book, writer, live| {
@@ -95,7 +113,9 @@ impl Engine {
                 noun: "service",
                 name: credential.service.to_string(),
             })?;
-            credential.kind = kind_for(service, material)?;
+            if credential.kind != Kind::JwtBearer {
+                credential.kind = kind_for(service, material)?;
+            }
             let duplicate_of = duplicate(book, &fingerprint, Some(credential.id));
             credential.fingerprint = fingerprint;
             credential.version += 1;
@@ -216,7 +236,7 @@ fn kind_for(service: &Service, material: &Material) -> Result<Kind, EngineError>
         Kind::ApiKey => material.field(Field::Key).is_some(),
         Kind::Basic => material.field(Field::Username).is_some() && material.field(Field::Password).is_some(),
         // No service asks for one: connections are stored by their flows.
-        Kind::Oauth => false,
+        Kind::Oauth | Kind::JwtBearer => false,
     };
     if fits {
         return Ok(kind);
@@ -228,9 +248,28 @@ fn kind_for(service: &Service, material: &Material) -> Result<Kind, EngineError>
         match kind {
             Kind::ApiKey => "one key or token",
             Kind::Basic => "a user name and a password",
-            Kind::Oauth => "an OAuth connection",
+            Kind::Oauth | Kind::JwtBearer => "another",
         }
     )))
+}
+
+/// A token that is made here is placed as a key is, and never in the query, where it would be written down.
+fn check_minted(service: &Service) -> Result<(), EngineError> {
+    match service.auth {
+        AuthScheme::Bearer | AuthScheme::Header(_) => Ok(()),
+        AuthScheme::Basic | AuthScheme::Query(_) => Err(EngineError::Invalid(format!(
+            "service {:?} authenticates by {}; a token that is made here stands in a header",
+            service.name, service.auth
+        ))),
+    }
+}
+
+/// What would fail at the first request fails here.
+fn check_document(material: &Material) -> Result<(), EngineError> {
+    if material.fields().any(|(_, secret)| secret.len() > MAX_FIELD) {
+        return Err(EngineError::Invalid("the document is longer than 16 KiB".into()));
+    }
+    crate::minted::check(material)
 }
 
 /// What cannot stand on a request's head without splitting it is refused here, long before it is injected.

@@ -15,6 +15,7 @@ mod inspect;
 mod keychain;
 mod lifecycle;
 mod live;
+mod minted;
 mod oauth;
 mod proposals;
 mod services;

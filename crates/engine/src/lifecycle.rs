@@ -20,6 +20,8 @@ use crate::{Book, RecordDurability};
 /// Shortest password that is accepted; the strength meter asks for more.
 const MIN_PASSWORD: usize = 8;
 pub(crate) const SETTING_PAUSED: &str = "paused";
+/// At lock, requests that are being cut have this long to record their end; within a second of the lock no key is left.
+const SETTLE: std::time::Duration = std::time::Duration::from_millis(400);
 
 /// How the vault is opened.
 pub enum UnlockBy {
@@ -73,7 +75,8 @@ impl Engine {
                 *state = State::Absent;
                 return Err(EngineError::Absent);
             }
-            State::Moving => return Err(EngineError::Locked),
+            // An earlier transition failed half-way and gave the file up. It may be had again by now.
+            State::Moving => Vault::open(&self.inner.dirs.vault_file())?,
         };
         match self.open_vault(vault, by, accept_older) {
             Ok((open, recovery)) => {
@@ -216,6 +219,7 @@ impl Engine {
             opener: vault.opener(),
             log: log.clone(),
             keepers: keepers_of(self, &vault, &book),
+            mints: ArcSwap::default(),
             wanted: crate::live::Wanted::default(),
         });
         let paused = vault.setting(SETTING_PAUSED)?.is_some_and(|value| !value.is_empty());
@@ -248,6 +252,8 @@ impl Engine {
         for agent in open.snapshot.agents.values() {
             agent.cut.cancel();
         }
+        // Streams that are being cut still have their ends to record.
+        self.inner.proxy.settle(SETTLE);
         let Open { mut vault, live, .. } = *open;
         let recorded = live.log.append(&Done::new("vault.lock", Subject::Vault, "").record(self.now()));
         self.inner.doors.close();
@@ -333,6 +339,13 @@ impl Engine {
 /// What opening the log found, in whole sentences.
 fn in_words(report: &OpenReport) -> Vec<String> {
     let mut words = Vec::new();
+    if let Some(torn) = &report.torn_tail {
+        words.push(format!(
+            "The log ended in half a record after record {}, as it does when the machine stops while writing; those {} \
+             bytes were cut off. Nothing was released on their account.",
+            torn.after_seq, torn.bytes
+        ));
+    }
     if let Some(cut) = &report.truncated {
         words.push(format!(
             "The log ends at record {} but reached {} before: records are missing or were replaced.",

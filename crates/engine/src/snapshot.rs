@@ -6,9 +6,11 @@ use std::sync::Arc;
 use claviger_model::{Agent, Credential, CredentialState, Kind, Service, ServiceId};
 use claviger_policy::GrantRules;
 use claviger_proxy::ports::{AgentEntry, Route, ServiceEntry, Snapshot};
+use claviger_vault::SealedMaterial;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Engine, Open};
+use crate::minted::{Mint, Mints};
 use crate::services::Target;
 use crate::tokens::TokenRows;
 use crate::{Book, EngineError};
@@ -17,20 +19,41 @@ impl Engine {
     /// Builds and installs the snapshot, the token rows and the sealed material anew.
     pub(crate) fn reinstall(&self, open: &mut Open) -> Result<(), EngineError> {
         let mut sealed = HashMap::with_capacity(open.book.credentials.len());
+        let mut mints = Mints::new();
+        let before = open.live.mints.load();
         // What a connection consists of is for its keeper alone and never reaches a request.
         for credential in open.book.credentials.iter().filter(|c| c.kind != Kind::Oauth) {
-            if let Some(material) = open.vault.sealed_material(credential.id, credential.version)? {
+            let Some(material) = open.vault.sealed_material(credential.id, credential.version)? else {
+                continue;
+            };
+            if credential.kind != Kind::JwtBearer {
                 sealed.insert(credential.id, material);
+                continue;
             }
+            // Its tokens live on while its key is the same.
+            let mint = match before.get(&credential.id) {
+                Some(mint) if mint.is_of(&material) => Arc::clone(mint),
+                _ => Arc::new(self.mint_of(open, credential, material)),
+            };
+            mints.insert(credential.id, mint);
         }
         let next = Arc::new(build(&open.book, open.paused, &open.snapshot)?);
         open.live.keepers.keep_only(&open.book);
+        open.live.mints.store(Arc::new(mints));
         open.live.sealed.store(Arc::new(sealed));
         open.live.rows.store(Arc::new(TokenRows::new(&open.book.agents)));
         self.inner.proxy.install(Some(next.clone()));
         cut_what_ended(&open.snapshot, &next);
         open.snapshot = next;
         Ok(())
+    }
+}
+
+impl Engine {
+    fn mint_of(&self, open: &Open, credential: &Credential, material: SealedMaterial) -> Mint {
+        let service = open.book.service_by_id(credential.service);
+        let (http, reach) = self.network_of(service);
+        Mint::new(material, open.live.opener.clone(), http, reach)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Agent tokens against what an attacker would present. Names are sentences.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, reason = "a test may say what it measured")]
 
 use claviger_model::{Agent, AgentId, Timestamp, TokenHash, TokenInfo, VaultId};
 use claviger_secret::Secret;
@@ -184,3 +185,7 @@ fn no_single_changed_byte_is_accepted() {
         }
     }
 }
+
+/// A million changed tokens.
+#[path = "tokens_mutants.rs"]
+mod mutants;

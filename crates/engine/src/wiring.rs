@@ -13,6 +13,16 @@ pub struct Wiring {
     pub variables: Vec<Variable>,
     /// Grants whose service has no variables of its own.
     pub by_hand: Vec<ByHand>,
+    /// What the catalogue says about clients of the services that have variables.
+    pub notes: Vec<Note>,
+}
+
+/// A remark on the wiring of one service.
+pub struct Note {
+    /// The service's name.
+    pub service: String,
+    /// A sentence or two, with the grant's base URL in place.
+    pub text: String,
 }
 
 /// One environment variable.
@@ -31,6 +41,8 @@ pub struct ByHand {
     pub credential: String,
     /// The base URL.
     pub base_url: String,
+    /// Where it goes, if the catalogue knows; else empty.
+    pub hint: String,
 }
 
 impl Engine {
@@ -55,21 +67,27 @@ impl Engine {
     pub fn wiring(&self, agent: &str) -> Result<Wiring, EngineError> {
         let book = self.book()?;
         let agent = book.agent(agent)?;
-        let mut wiring = Wiring { agent: agent.name.clone(), variables: Vec::new(), by_hand: Vec::new() };
+        let mut wiring =
+            Wiring { agent: agent.name.clone(), variables: vec![], by_hand: vec![], notes: vec![] };
         for grant in book.grants_of(agent.id) {
             let Some(credential) = book.credential_by_id(grant.credential) else { continue };
             let Some(service) = book.service_by_id(credential.service) else { continue };
             let base_url = self.base_url(grant, service);
             let known = claviger_catalog::services().iter().find(|entry| entry.service.id == service.id);
             let variables = known.map(|entry| entry.wiring.as_slice()).unwrap_or_default();
+            let hint = known.map(|entry| entry.by_hand.replace("${BASE}", &base_url)).unwrap_or_default();
             let taken = variables.iter().any(|new| wiring.variables.iter().any(|old| old.name == new.name));
             if variables.is_empty() || taken {
                 wiring.by_hand.push(ByHand {
                     service: service.name.clone(),
                     credential: credential.name.clone(),
                     base_url,
+                    hint,
                 });
                 continue;
+            }
+            if !hint.is_empty() {
+                wiring.notes.push(Note { service: service.name.clone(), text: hint });
             }
             for variable in variables {
                 let value =

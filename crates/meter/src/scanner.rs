@@ -80,6 +80,14 @@ const STRUCTURAL: [bool; 256] = {
     table
 };
 
+/// Bytes that mean something outside strings where members are looked at.
+const MEMBERS: [bool; 256] = {
+    let mut table = STRUCTURAL;
+    table[b':' as usize] = true;
+    table[b',' as usize] = true;
+    table
+};
+
 // === impl Scanner ===
 
 impl Scanner {
@@ -116,16 +124,23 @@ impl Scanner {
         while !rest.is_empty() {
             rest = if self.string.is_some() {
                 self.in_string(rest, found)
-            } else if self.is_looking() || self.usage_since.is_some() {
-                self.member_byte(rest[0], found);
-                &rest[1..]
             } else {
-                let skip = rest.iter().position(|b| STRUCTURAL[*b as usize]).unwrap_or(rest.len());
+                let is_wanted = self.usage_since.is_some();
+                let table = if is_wanted || !self.is_looking() { &STRUCTURAL } else { &MEMBERS };
+                let skip = rest.iter().position(|b| table[*b as usize]).unwrap_or(rest.len());
+                // With the byte that means something: a quote or a bracket belongs to the object.
+                let run = &rest[..rest.len().min(skip + 1)];
+                if is_wanted {
+                    self.keep_usage(run);
+                }
                 match rest.get(skip) {
+                    Some(b':') if self.expect == Expect::Colon => self.expect = Expect::Value,
+                    Some(b':') => {}
+                    Some(b',') => self.expect = Expect::Name,
                     Some(&byte) => self.structural(byte, found),
                     None => return,
                 }
-                &rest[skip + 1..]
+                &rest[run.len()..]
             };
         }
     }
@@ -215,25 +230,6 @@ impl Scanner {
             }
             (UsageShape::Anthropic | UsageShape::Detect, b"message") if self.depth == 1 => Member::Inner,
             _ => Member::Other,
-        }
-    }
-
-    /// A byte outside strings where members are looked at, or inside the usage object.
-    fn member_byte(&mut self, byte: u8, found: &mut impl FnMut(Found<'_>)) {
-        if self.usage_since.is_some() {
-            if !byte.is_ascii_whitespace() {
-                self.keep_usage(&[byte]);
-            }
-            if STRUCTURAL[byte as usize] {
-                self.structural(byte, found);
-            }
-            return;
-        }
-        match byte {
-            b':' if self.expect == Expect::Colon => self.expect = Expect::Value,
-            b',' => self.expect = Expect::Name,
-            _ if STRUCTURAL[byte as usize] => self.structural(byte, found),
-            _ => {}
         }
     }
 

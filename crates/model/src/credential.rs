@@ -38,6 +38,8 @@ pub enum Kind {
     Basic,
     /// What one OAuth consent brought: tokens that are renewed while they are in use.
     Oauth,
+    /// A private key and what the tokens say that it signs (RFC 7519, RFC 7523).
+    JwtBearer,
 }
 
 /// Whether a credential may be used.
@@ -59,6 +61,7 @@ impl Kind {
             Self::ApiKey => "api-key",
             Self::Basic => "basic",
             Self::Oauth => "oauth",
+            Self::JwtBearer => "jwt-bearer",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md`.
 #![deny(missing_docs)]
 
+pub mod address;
 mod agent;
 mod credential;
 mod grant;

@@ -141,6 +141,11 @@ impl Facts {
         }
     }
 
+    /// Whether the access token is known to have ended.
+    pub(crate) fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires_at().is_some_and(|end| now >= end)
+    }
+
     /// When the access token is due for renewal: at 75 to 80 % of its life, spread by what the token is, so that many
     /// connections made together are not renewed together.
     pub fn due_at(&self) -> Option<Timestamp> {

@@ -2,9 +2,10 @@
 //!
 //! Must not know what is sent to them.
 
-use url::{Host, Url};
+use std::net::IpAddr;
 
-use crate::http::guard;
+use claviger_model::address;
+use url::{Host, Url};
 
 /// The longest URL that is taken from anybody.
 const LONGEST: usize = 4096;
@@ -59,6 +60,15 @@ pub enum EndpointError {
     Address,
 }
 
+// === impl Reach ===
+
+impl Reach {
+    /// Whether a server marked so may be dialled at this address: plain http never leaves the private network.
+    pub(crate) fn admits(self, ip: IpAddr, is_https: bool) -> bool {
+        address::admit(ip, self == Self::Private, is_https).is_ok()
+    }
+}
+
 // === impl Endpoint ===
 
 impl Endpoint {
@@ -98,7 +108,7 @@ impl Endpoint {
             Some(Host::Ipv4(ip)) => Some(ip.into()),
             Some(Host::Ipv6(ip)) => Some(ip.into()),
         };
-        if address.is_some_and(|ip| !guard::may_dial(ip, reach)) {
+        if address.is_some_and(|ip| !reach.admits(ip, true)) {
             return Err(EndpointError::Address);
         }
         Ok(Self { text: text.to_owned(), url })
@@ -274,5 +284,64 @@ mod tests {
         }
         assert_eq!(issuer("https://as.example?x"), Err(EndpointError::Query), "an issuer has no query");
         assert_eq!(issuer("HTTPS://AS.EXAMPLE"), Err(EndpointError::Scheme), "and its scheme is lower case");
+    }
+
+    #[test]
+    fn o66_public_servers_are_reached_and_nothing_else() {
+        let cases = [
+            ("1.1.1.1", true),
+            ("140.82.121.6", true),
+            ("172.32.0.1", true),
+            ("100.128.0.1", true),
+            ("2606:4700::1111", true),
+            ("2a00:1450:4001::1", true),
+            ("64:ff9b::808:808", true),
+            ("10.1.2.3", false),
+            ("127.0.0.2", false),
+            ("169.254.169.254", false),
+            ("100.100.100.200", false),
+            ("192.0.0.170", false),
+            ("203.0.113.9", false),
+            ("240.0.0.1", false),
+            ("::1", false),
+            ("::ffff:10.0.0.1", false),
+            ("::127.0.0.1", false),
+            ("64:ff9b::a00:1", false),
+            ("64:ff9b:1::1", false),
+            ("2001::1", false),
+            ("2001:db8::1", false),
+            ("2002:a00:1::", false),
+            ("fc00::1", false),
+            ("fe80::1", false),
+            ("fec0::1", false),
+            ("ff02::1", false),
+            ("3fff::1", false),
+            ("5f00::1", false),
+        ];
+        for (text, expected) in cases {
+            let ip: IpAddr = text.parse().unwrap();
+            assert_eq!(Reach::Public.admits(ip, true), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn o66_even_a_private_service_is_never_a_metadata_address() {
+        for text in [
+            "169.254.169.254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "0.0.0.0",
+            "::",
+            "fe80::1",
+            "224.0.0.1",
+            "255.255.255.255",
+        ] {
+            assert!(!Reach::Private.admits(text.parse().unwrap(), true), "{text} may be dialled");
+        }
+        for text in ["127.0.0.1", "::1", "10.0.0.5", "fd12::1", "1.1.1.1"] {
+            assert!(Reach::Private.admits(text.parse().unwrap(), true), "{text} may not be dialled");
+        }
     }
 }

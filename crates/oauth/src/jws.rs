@@ -57,20 +57,20 @@ impl KeySet {
 
     /// The claims of a token, once its signature is right.
     pub(crate) fn open(&self, token: &Secret) -> Result<Object, SignatureError> {
+        Object::read(&self.signed_by(token)?).map_err(|_| SignatureError::Malformed)
+    }
+
+    /// What is signed, once the signature is right.
+    fn signed_by(&self, token: &Secret) -> Result<Vec<u8>, SignatureError> {
         let head = head(token)?;
         let key = self.find(&head).ok_or(SignatureError::UnknownKey)?;
-        let key = DecodingKey::from_jwk(key).map_err(|_| SignatureError::UnknownKey)?;
         // EXPOSE: signed bytes, checked against a public key.
         let bytes = token.expose();
         let text = std::str::from_utf8(bytes).map_err(|_| SignatureError::Malformed)?;
         let (message, signature) = text.rsplit_once('.').ok_or(SignatureError::Malformed)?;
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, head.algorithm) {
-            Ok(true) => {}
-            Ok(false) | Err(_) => return Err(SignatureError::Wrong),
-        }
+        check(key, head.algorithm, message.as_bytes(), signature)?;
         let (_, payload) = message.split_once('.').ok_or(SignatureError::Malformed)?;
-        let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).map_err(|_| SignatureError::Malformed)?;
-        Object::read(&payload).map_err(|_| SignatureError::Malformed)
+        BASE64_URL_SAFE_NO_PAD.decode(payload).map_err(|_| SignatureError::Malformed)
     }
 
     /// The key that the head names; one that fits, if it names none and only one does.
@@ -126,6 +126,15 @@ fn head(token: &Secret) -> Result<Head, SignatureError> {
     Ok(Head { algorithm, key_id })
 }
 
+/// Whether this is the key's signature of the message. The signature is base64url.
+fn check(key: &Jwk, algorithm: Algorithm, message: &[u8], signature: &str) -> Result<(), SignatureError> {
+    let key = DecodingKey::from_jwk(key).map_err(|_| SignatureError::UnknownKey)?;
+    match jsonwebtoken::crypto::verify(signature, message, &key, algorithm) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(SignatureError::Wrong),
+    }
+}
+
 fn is_usable(key: &Jwk) -> bool {
     let common = &key.common;
     let is_for_signatures = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
@@ -154,3 +163,6 @@ fn fits(key: &Jwk, algorithm: Algorithm) -> bool {
     };
     is_its_own && is_its_kind
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use claviger_secret::Secret;
 use crate::connection::{Connection, Standing};
 use crate::form::Form;
 use crate::http::Http;
-use crate::json::Object;
+use crate::json::{Object, fault};
 use crate::token::{ErrorCode, TokenError};
 use crate::{Endpoint, Shown};
 
@@ -132,7 +132,10 @@ impl Connection {
         let scopes =
             object.text("scope")?.map(|t| crate::token::split_scopes(t, &self.facts.quirks)).transpose()?;
         Ok(Some(Introspection {
-            is_active: object.flag("active")?,
+            // RFC 7662 §2.2: the one field that must be there.
+            is_active: object
+                .value("active")
+                .map_or(Err(fault("missing", "active")), |_| object.flag("active"))?,
             expires_at: object
                 .value("exp")
                 .and_then(serde_json::Value::as_i64)

@@ -133,7 +133,7 @@ impl SigningKey {
     }
 
     /// A signed statement of this type; with the public key in its header where the reader needs it.
-    pub(crate) fn sign(
+    pub fn sign(
         &self,
         kind: &str,
         public: Option<Jwk>,

@@ -22,7 +22,6 @@ mod decide;
 mod forward;
 mod head;
 mod inject;
-mod netguard;
 mod own;
 mod path;
 pub mod ports;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) conn_gone: Notify,
     /// Ports that this proxy listens on; it never dials them.
     pub(crate) own_ports: Mutex<Vec<u16>>,
+    /// Releases whose completion is not on record yet.
+    pub(crate) releases: AtomicUsize,
     /// Who answers what agents ask of Claviger itself.
     pub(crate) own_service: Mutex<Option<Arc<dyn OwnService>>>,
     latency: Latency,
@@ -66,6 +69,7 @@ impl Proxy {
             sweep_now: Notify::new(),
             conn_gone: Notify::new(),
             own_ports: Mutex::new(Vec::new()),
+            releases: AtomicUsize::new(0),
             own_service: Mutex::new(None),
             latency: Latency::new(),
         })))
@@ -86,6 +90,19 @@ impl Proxy {
             }
         }
         self.0.sweep_now.notify_one();
+    }
+
+    /// Waits until every release has its completion on record, for at most `within`. For use after
+    /// [`install`](Self::install)`(None)`, which cuts them; blocks, so never on a thread that carries requests.
+    pub fn settle(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        while self.0.releases.load(Ordering::Acquire) != 0 {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        true
     }
 
     /// Says who answers what agents ask of Claviger itself. Without anybody, there is nothing at `/mcp`.

@@ -150,6 +150,7 @@ impl Trail {
         let unavailable = || Stop::new(RefusalCode::AuditUnavailable, "the record could not be written");
         let written = shared.ports.recorder.release(record).map_err(|RecordUnavailable| unavailable())?;
         self.conn.release_begins(agent.clone(), route.clone(), epoch);
+        shared.releases.fetch_add(1, Ordering::AcqRel);
         let flow = Arc::new(Flow::default());
         self.state = State::Released(Box::new(Progress {
             event,
@@ -165,6 +166,7 @@ impl Trail {
         {
             // Not on the disk: then there was no release, and this is a refusal.
             self.conn.release_ends();
+            self.conn.shared.releases.fetch_sub(1, Ordering::AcqRel);
             self.state = State::Undecided;
             return Err(unavailable());
         }
@@ -280,6 +282,7 @@ impl Trail {
             usage: reading.usage,
         };
         ports.recorder.complete(&progress.key, completion);
+        self.conn.shared.releases.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// What a request that simply ends here ended of.

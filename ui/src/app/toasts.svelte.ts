@@ -21,7 +21,11 @@ export function say(text: string, undo?: () => Promise<unknown>): void {
 
 export function complain(thrown: unknown): void {
   const error = toCallError(thrown);
-  show({ tone: 'problem', text: error.message, hint: error.hint, undo: undefined });
+  problem(error.message, error.hint);
+}
+
+export function problem(text: string, hint: string): void {
+  show({ tone: 'problem', text, hint, undo: undefined });
 }
 
 export function dismiss(id: number): void {

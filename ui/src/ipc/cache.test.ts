@@ -109,6 +109,8 @@ describe('cache', () => {
 
   it('never keeps a query that carries a secret', () => {
     expect(DEPENDS['credential.recognise'], 'not kept').toBeUndefined();
+    expect(DEPENDS['token.inspect'], 'not kept').toBeUndefined();
     expect(() => watch('credential.recognise'), 'refused').toThrow(/not kept/);
+    expect(() => watch('token.inspect'), 'refused').toThrow(/not kept/);
   });
 });

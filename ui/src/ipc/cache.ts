@@ -5,7 +5,10 @@ import type { Tag } from './generated/Tag';
 
 export type QueryName = keyof Queries;
 
-/** The tags on which each cached answer depends. A query that is not here is never kept: it carries a secret in. */
+/**
+ * The tags on which each cached answer depends. A query that is not here is never kept: it carries a secret in, or asks
+ * the network.
+ */
 export const DEPENDS: Partial<Record<QueryName, readonly Tag[]>> = {
   'vault.status': ['vault', 'settings', 'agents', 'attention'],
   'service.list': ['services'],
@@ -19,6 +22,12 @@ export const DEPENDS: Partial<Record<QueryName, readonly Tag[]>> = {
   'agent.wiring': ['agents', 'grants', 'settings'],
   'grant.list': ['grants', 'agents', 'credentials'],
   'grant.show': ['grants'],
+  'oauth.targets': ['services'],
+  'oauth.flows': ['oauth'],
+  'oauth.flow': ['oauth'],
+  'oauth.status': ['oauth', 'credentials'],
+  'proposal.list': ['proposals', 'agents', 'credentials', 'services'],
+  'proposal.show': ['proposals'],
   'usage.report': ['activity'],
   'usage.overview': ['activity'],
   'audit.list': ['activity'],

@@ -7,21 +7,38 @@ import type { AgentTokenView } from './generated/AgentTokenView';
 import type { AgentView } from './generated/AgentView';
 import type { AuditPage } from './generated/AuditPage';
 import type { AuditRequest } from './generated/AuditRequest';
+import type { BeginRequest } from './generated/BeginRequest';
+import type { AllowProposalRequest } from './generated/AllowProposalRequest';
 import type { ChangePasswordRequest } from './generated/ChangePasswordRequest';
+import type { ConnectionRequest } from './generated/ConnectionRequest';
+import type { ConnectionView } from './generated/ConnectionView';
+import type { ConnectionsRequest } from './generated/ConnectionsRequest';
 import type { CreateRequest } from './generated/CreateRequest';
 import type { CredentialAddedView } from './generated/CredentialAddedView';
 import type { CredentialVersionView } from './generated/CredentialVersionView';
 import type { CredentialView } from './generated/CredentialView';
+import type { DisconnectedView } from './generated/DisconnectedView';
+import type { DiscoverRequest } from './generated/DiscoverRequest';
+import type { DiscoveredView } from './generated/DiscoveredView';
+import type { DenyProposalRequest } from './generated/DenyProposalRequest';
 import type { ExplainRequest } from './generated/ExplainRequest';
 import type { ExplainView } from './generated/ExplainView';
+import type { FlowId } from './generated/FlowId';
+import type { FlowView } from './generated/FlowView';
 import type { GrantView } from './generated/GrantView';
+import type { InspectRequest } from './generated/InspectRequest';
+import type { InspectedView } from './generated/InspectedView';
 import type { KindView } from './generated/KindView';
 import type { Named } from './generated/Named';
 import type { Nothing } from './generated/Nothing';
 import type { OverviewRequest } from './generated/OverviewRequest';
 import type { OverviewView } from './generated/OverviewView';
+import type { PrepareRequest } from './generated/PrepareRequest';
+import type { PreparedView } from './generated/PreparedView';
+import type { ProposalView } from './generated/ProposalView';
 import type { RecogniseRequest } from './generated/RecogniseRequest';
 import type { RecognisedView } from './generated/RecognisedView';
+import type { ReconnectRequest } from './generated/ReconnectRequest';
 import type { RecoveryView } from './generated/RecoveryView';
 import type { RenewRecoveryRequest } from './generated/RenewRecoveryRequest';
 import type { RotateCredentialRequest } from './generated/RotateCredentialRequest';
@@ -29,6 +46,7 @@ import type { ServiceView } from './generated/ServiceView';
 import type { SetGrantRequest } from './generated/SetGrantRequest';
 import type { SettingsView } from './generated/SettingsView';
 import type { StatusView } from './generated/StatusView';
+import type { TargetView } from './generated/TargetView';
 import type { UnlockRequest } from './generated/UnlockRequest';
 import type { UsageRequest } from './generated/UsageRequest';
 import type { UsageRow } from './generated/UsageRow';
@@ -58,6 +76,14 @@ export interface Queries {
   'agent.wiring': [Named, WiringView];
   'grant.list': [Nothing, GrantView[]];
   'grant.show': [Named, GrantView];
+  'oauth.targets': [Nothing, TargetView[]];
+  'oauth.discover': [DiscoverRequest, DiscoveredView];
+  'oauth.flows': [Nothing, FlowView[]];
+  'oauth.flow': [FlowId, FlowView];
+  'oauth.status': [ConnectionsRequest, ConnectionView[]];
+  'token.inspect': [InspectRequest, InspectedView];
+  'proposal.list': [Nothing, ProposalView[]];
+  'proposal.show': [Named, ProposalView];
   'policy.explain': [ExplainRequest, ExplainView];
   'usage.report': [UsageRequest, UsageRow[]];
   'usage.overview': [OverviewRequest, OverviewView];
@@ -92,13 +118,23 @@ export interface Mutations {
   'grant.add': [AddGrantRequest, GrantView];
   'grant.set': [SetGrantRequest, GrantView];
   'grant.remove': [Named, unknown];
+  'oauth.prepare': [PrepareRequest, PreparedView];
+  'oauth.begin': [BeginRequest, FlowView];
+  'oauth.cancel': [FlowId, unknown];
+  'oauth.dismiss': [FlowId, unknown];
+  'oauth.refresh': [ConnectionRequest, unknown];
+  'oauth.reconnect': [ReconnectRequest, FlowView];
+  'oauth.disconnect': [ConnectionRequest, DisconnectedView];
   'settings.set': [SettingsView, SettingsView];
 }
 
-/** Answers to an agent's question. None in this version. */
-export type Decisions = Record<never, [unknown, unknown]>;
+/** Answers to an agent's question. */
+export interface Decisions {
+  'proposal.allow': [AllowProposalRequest, GrantView];
+  'proposal.deny': [DenyProposalRequest, ProposalView];
+}
 
-type Table = Record<keyof Queries, 'query'> & Record<keyof Mutations, 'mutate'>;
+type Table = Record<keyof Queries, 'query'> & Record<keyof Mutations, 'mutate'> & Record<keyof Decisions, 'decide'>;
 
 /** Name → verb, compared with the engine's own table by a test. `agent.run_token` is the command line's alone. */
 export const CALLS: Table = {
@@ -139,6 +175,23 @@ export const CALLS: Table = {
   'grant.add': 'mutate',
   'grant.set': 'mutate',
   'grant.remove': 'mutate',
+  'oauth.targets': 'query',
+  'oauth.discover': 'query',
+  'oauth.prepare': 'mutate',
+  'oauth.begin': 'mutate',
+  'oauth.flows': 'query',
+  'oauth.flow': 'query',
+  'oauth.cancel': 'mutate',
+  'oauth.dismiss': 'mutate',
+  'oauth.status': 'query',
+  'oauth.refresh': 'mutate',
+  'oauth.reconnect': 'mutate',
+  'oauth.disconnect': 'mutate',
+  'token.inspect': 'query',
+  'proposal.list': 'query',
+  'proposal.show': 'query',
+  'proposal.allow': 'decide',
+  'proposal.deny': 'decide',
   'policy.explain': 'query',
   'usage.report': 'query',
   'usage.overview': 'query',

@@ -1,5 +1,5 @@
 /** Three functions, one per verb. Views call these or `live`; nothing else leaves the page. */
-import { CALLS, type Mutations, type Params, type Queries } from './calls';
+import { CALLS, type Decisions, type Mutations, type Params, type Queries } from './calls';
 import { toCallError } from './errors';
 import { connected } from './transport';
 
@@ -11,6 +11,10 @@ export function query<N extends keyof Queries>(name: N, ...args: Args<Queries[N]
 
 export function mutate<N extends keyof Mutations>(name: N, ...args: Args<Mutations[N][0]>): Promise<Mutations[N][1]> {
   return call(name, args[0]) as Promise<Mutations[N][1]>;
+}
+
+export function decide<N extends keyof Decisions>(name: N, ...args: Args<Decisions[N][0]>): Promise<Decisions[N][1]> {
+  return call(name, args[0]) as Promise<Decisions[N][1]>;
 }
 
 async function call(name: keyof typeof CALLS, params: unknown): Promise<unknown> {

@@ -1,4 +1,5 @@
 /** How a failed call reaches a view: a code to branch on, what happened, what to do. Must not know any view. */
+import { sentence } from '../lib/sentence';
 import type { ApiError } from './generated/ApiError';
 import type { Code } from './generated/Code';
 
@@ -24,14 +25,6 @@ export function toCallError(thrown: unknown): CallError {
     'Claviger’s engine gave an answer this window cannot read.',
     'Restart Claviger. If it happens again, report what you were doing.',
   );
-}
-
-/** The engine's words stand alone here, so they begin with a capital and end. */
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  if (trimmed === '') return '';
-  const begun = /^[a-z]+[\s,;’']/.test(trimmed) ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1) : trimmed;
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
 }
 
 function isApiError(value: unknown): value is ApiError {

@@ -8,6 +8,8 @@ export interface Transport {
   onChanged(heard: (tags: Tag[]) => void): void;
   /** Calls back when the tray or a notification asks for a view. */
   onNavigate(heard: (view: string) => void): void;
+  /** Puts a secret on the clipboard, and takes it off after a while if it is still there. */
+  copySecret(text: string): Promise<void>;
 }
 
 let transport: Transport | undefined;

@@ -1,7 +1,7 @@
 /** A record entry in words. Pure. */
 import { visible } from './safe';
 
-interface Entry {
+export interface Entry {
   result: string;
   code: string | null;
   reason: string | null;
@@ -64,7 +64,20 @@ const ACTS: Record<string, string> = {
   'grant.set': 'Grant changed',
   'grant.remove': 'Grant removed',
   'settings.set': 'Settings changed',
+  'oauth.prepare': 'Redirect address made',
+  'oauth.connect': 'Connected',
+  'oauth.reconnect': 'Reconnected',
+  'oauth.renew': 'Token renewed',
+  'oauth.break': 'Connection broke',
+  'oauth.disconnect': 'Disconnected',
+  'oauth.give_back': 'Tokens being given back',
+  'oauth.give_back_later': 'Tokens to be given back later',
+  'oauth.given_back': 'Tokens given back',
+  'oauth.not_given_back': 'Tokens not taken back',
 };
+
+/** What Claviger does without being asked. */
+const BY_ITSELF = new Set(['oauth.renew', 'oauth.break', 'oauth.given_back', 'oauth.not_given_back']);
 
 export function codeWords(code: string | null): string {
   if (code === null) return '';
@@ -84,8 +97,14 @@ export function outcome(entry: Entry): { word: string; tone: Tone } {
     case 'open':
       return { word: 'Running', tone: 'quiet' };
     default:
-      return { word: 'You', tone: 'quiet' };
+      if (entry.code === 'oauth.break') return { word: 'Broke', tone: 'danger' };
+      return { word: BY_ITSELF.has(entry.code ?? '') ? 'Claviger' : 'You', tone: 'quiet' };
   }
+}
+
+/** The first few that are requests, not acts of a human. */
+export function requests<T extends Entry>(entries: readonly T[], count: number): T[] {
+  return entries.filter((one) => one.result !== 'act').slice(0, count);
 }
 
 /** Shares of the whole, for the bar of the timing split. */

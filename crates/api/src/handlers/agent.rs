@@ -5,7 +5,7 @@ use claviger_model::{Agent, Timestamp};
 
 use super::{duration, now};
 use crate::schema::agent::{
-    AddAgentRequest, AgentTokenView, AgentView, VariableView, WiringByHandView, WiringView,
+    AddAgentRequest, AgentTokenView, AgentView, VariableView, WiringByHandView, WiringNoteView, WiringView,
 };
 use crate::schema::{ApiError, Named, Nothing, ShownOnce};
 
@@ -39,7 +39,13 @@ pub(crate) fn wiring(engine: &Engine, request: Named) -> Result<WiringView, ApiE
                 service: grant.service,
                 credential: grant.credential,
                 base_url: grant.base_url,
+                hint: grant.hint,
             })
+            .collect(),
+        notes: wiring
+            .notes
+            .into_iter()
+            .map(|note| WiringNoteView { service: note.service, text: note.text })
             .collect(),
     })
 }

@@ -22,6 +22,11 @@ pub(crate) fn kinds() -> Vec<KindView> {
     vec![
         kind("api-key", "One key or token; the service says where it goes on a request.", "text"),
         kind("basic", "A user name and a password (RFC 7617).", r#"{"username":"…","password":"…"}"#),
+        kind(
+            "jwt-bearer",
+            "A private key that signs short-lived tokens; with exchange also a Google service account or a GitHub App.",
+            r#"{"algorithm":"RS256","key":"PEM","issuer":"…","audience":"…","exchange":{…}}"#,
+        ),
     ]
 }
 
@@ -85,7 +90,10 @@ pub(crate) fn add(engine: &Engine, request: AddCredentialRequest) -> Result<Cred
     let material = material(&kind, request.secret.into_secret())?;
     let expires_at = expiry(request.expires.as_deref(), &material)?;
     let new = NewCredential { name: request.name, service: request.service, material, expires_at };
-    Ok(added(engine.add_credential(new)?))
+    Ok(added(match kind.as_str() {
+        "jwt-bearer" => engine.add_minted_credential(new)?,
+        _ => engine.add_credential(new)?,
+    }))
 }
 
 pub(crate) fn rotate(
@@ -201,6 +209,7 @@ fn material(kind: &str, secret: Secret) -> Result<Material, ApiError> {
             })?;
             Ok(Material::basic(basic.username, basic.password))
         }
+        "jwt-bearer" => Ok(Material::key(secret)),
         "oauth" => Err(ApiError::new(
             Code::Usage,
             "an OAuth connection has no secret to be typed: it is consented to and renews itself",

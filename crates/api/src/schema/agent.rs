@@ -59,6 +59,18 @@ pub struct WiringView {
     pub variables: Vec<VariableView>,
     /// Grants whose service has no variables of its own: base URL to configure by hand.
     pub by_hand: Vec<WiringByHandView>,
+    /// Remarks on the services that have variables.
+    pub notes: Vec<WiringNoteView>,
+}
+
+/// A remark on the wiring of one service.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct WiringNoteView {
+    /// The service's name.
+    pub service: String,
+    /// A sentence or two.
+    pub text: String,
 }
 
 /// One environment variable.
@@ -83,4 +95,6 @@ pub struct WiringByHandView {
     pub credential: String,
     /// The base URL.
     pub base_url: String,
+    /// Where it goes, if that is known; else empty.
+    pub hint: String,
 }

@@ -35,6 +35,13 @@ pub(super) async fn env(cx: &mut Context, args: EnvArgs) -> Result<ExitCode, Api
             field("credential"),
             field("base_url")
         ));
+        if !field("hint").is_empty() {
+            output::line(&format!("# {}", field("hint")));
+        }
+    }
+    for remark in wiring["notes"].as_array().into_iter().flatten() {
+        let field = |name: &str| visible(remark[name].as_str().unwrap_or_default());
+        output::line(&format!("# {}: {}", field("service"), field("text")));
     }
     output::note("Set CLAVIGER_TOKEN to the agent's token, which `claviger agent add` or `renew` printed.");
     Ok(ExitCode::SUCCESS)

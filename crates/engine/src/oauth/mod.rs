@@ -25,6 +25,7 @@ pub(crate) use keep::{Keepers, keepers_of};
 
 use std::sync::Arc;
 
+use claviger_oauth::Reach;
 use claviger_oauth::http::Http;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -104,6 +105,11 @@ impl Engine {
             let _ = done.send(work.await);
         });
         answer.recv().map_err(|_| gone())
+    }
+
+    /// The network for a service's own token endpoint, and at which addresses that may live.
+    pub(crate) fn network_of(&self, service: Option<&claviger_model::Service>) -> (Arc<dyn Http>, Reach) {
+        (self.net_of(service), service.map_or(Reach::Public, servers::reach_of))
     }
 
     /// The network as a service sees it: its own certificates count for its own host.

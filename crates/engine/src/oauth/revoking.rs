@@ -37,6 +37,9 @@ pub enum RevocationState {
     Pending,
 }
 
+/// A connection to be given back, and the network by which its server is reached.
+type Waiting = (Connection, Arc<dyn Http>);
+
 /// What ends with a credential.
 enum Ending {
     /// It stays, as one that was revoked.
@@ -174,7 +177,7 @@ impl Engine {
         blocking(move || engine.note_outcome(lies_at, outcome)).await
     }
 
-    fn waiting(&self, lies_at: CredentialId) -> Result<Option<(Connection, Arc<dyn Http>)>, EngineError> {
+    fn waiting(&self, lies_at: CredentialId) -> Result<Option<Waiting>, EngineError> {
         let found = self.read(|open| {
             let queue = notes::queue(&open.vault)?;
             let Some(returned) = queue.into_iter().find(|r| r.lies_at == lies_at && r.end.is_none()) else {

@@ -319,3 +319,55 @@ pub(super) fn check_connectable(service: &Service) -> Result<(), EngineError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn every_server_of_the_catalogue_is_one_that_may_be_talked_to() {
+        let mut count = 0;
+        for entry in claviger_catalog::services() {
+            let Some(consent) = &entry.oauth else { continue };
+            count += 1;
+            let name = &entry.service.name;
+            let issuer = Issuer::parse(&consent.issuer, Reach::Public).expect("an issuer");
+            let Some(endpoints) = &consent.endpoints else { continue };
+            let server = described(issuer, endpoints, Reach::Public)
+                .unwrap_or_else(|fault| panic!("{name}: {}", fault.message));
+            assert!(
+                server.registration_endpoint.is_none(),
+                "{name}: nobody said that apps register themselves"
+            );
+            assert!(
+                consent.pkce_unadvertised,
+                "{name}: a server that is described cannot say that it does PKCE"
+            );
+        }
+        assert!(count >= 5, "only {count} services");
+    }
+
+    #[test]
+    fn what_a_server_names_is_bounded_and_shown_once() {
+        let issuer = Issuer::parse("https://as.example", Reach::Public).unwrap();
+        let token = Endpoint::parse("https://as.example/token", Reach::Public).unwrap();
+        let mut server = Server::described(issuer, Reach::Public, None, token);
+        server.scopes = (0..1_000).map(|n| format!("scope{n}")).collect();
+        server.scopes.insert(0, "openid".into());
+        server.scopes.insert(0, "bad scope\u{202e}".into());
+        let found = Found {
+            server,
+            others: Vec::new(),
+            resources: Vec::new(),
+            parameters: Vec::new(),
+            scopes: vec![Scope::guess("openid")],
+        };
+        let scopes = found.all_scopes();
+        assert!(scopes.len() <= MOST_SCOPES, "{} are shown", scopes.len());
+        assert_eq!(scopes.iter().filter(|scope| scope.name == "openid").count(), 1, "once");
+        assert!(scopes.iter().all(|scope| scope.name.is_ascii()), "odd names are left out");
+        assert_eq!(found.preselected(), ["openid"], "the least set");
+        assert_eq!(found.discovered().registration, AppRegistration::ByHand, "it registers nobody");
+    }
+}

@@ -9,8 +9,9 @@ use std::time::Duration;
 use claviger_model::{CredentialId, Service, Timestamp};
 use claviger_oauth::http::{Http, HttpError, Request, Response};
 use claviger_oauth::{
-    Account, Ask, Browser, Client, Clock, CodeFlow, CommandBrowser, Connection, DeviceFlow, FlowError,
-    LONGEST_CONSENT, ListenError, Listener, Reach, Redirect, Registration, Server, client_credentials,
+    Account, Ask, Browser, Client, Clock, CodeFlow, CommandBrowser, Connection, DeviceFlow, Endpoint,
+    FlowError, LONGEST_CONSENT, ListenError, Listener, Reach, Redirect, Registration, Server,
+    client_credentials,
 };
 use claviger_secret::ClientSecret;
 use futures_util::future::BoxFuture;
@@ -287,8 +288,22 @@ fn redirect_of(uri: &str) -> Result<Redirect, Fault> {
     Ok(Redirect { over_ipv6: host == "[::1]", path: Some(path.to_owned()), port: port.transpose()? })
 }
 
+/// Whether a URL is one that this process hands to a browser unasked: https, or plain http to this very machine for a
+/// service that is marked private. Anything else is shown only.
+fn may_be_opened(url: &str, reach: Reach) -> bool {
+    let place = url.split_once('?').map_or(url, |(place, _)| place);
+    let Ok(endpoint) = Endpoint::parse(place, reach) else { return false };
+    let host = endpoint.url().host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    endpoint.url().scheme() == "https" || host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
+}
+
 /// Hands the URL to the user's own browser. When that fails the URL still stands in the flow, to be opened by hand.
 async fn open_browser(url: &str, reach: Reach) {
+    if !may_be_opened(url, reach) {
+        tracing::warn!("the sign-in page is not opened by itself: it is not https");
+        return;
+    }
     let url = url.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         let (program, arguments) = claviger_platform::url_opener();
@@ -424,6 +439,25 @@ impl Http for Announced {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn only_https_and_this_machine_are_opened_unasked() {
+        for (url, public, private) in [
+            ("https://as.example/authorize?a=b", true, true),
+            ("http://127.0.0.1:9400/auth?a=b", false, true),
+            ("http://[::1]:9400/auth", false, true),
+            ("http://localhost:9400/auth", false, true),
+            ("http://192.168.1.5/auth", false, false),
+            ("http://as.example/authorize", false, false),
+            ("http://127.0.0.1.evil.example/", false, false),
+            ("javascript:alert(1)", false, false),
+            ("file:///etc/passwd", false, false),
+            ("--help", false, false),
+        ] {
+            assert_eq!(may_be_opened(url, Reach::Public), public, "{url} for a public service");
+            assert_eq!(may_be_opened(url, Reach::Private), private, "{url} for a private one");
+        }
+    }
 
     #[test]
     fn only_a_loopback_address_is_a_redirect() {

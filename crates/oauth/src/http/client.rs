@@ -2,7 +2,7 @@
 //!
 //! Must not know OAuth. This is the only file of the crate that opens an outgoing connection.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::{Http, HttpError, LARGEST_BODY, LONGEST_EXCHANGE, Method, Request, Response, guard};
+use super::{Http, HttpError, LARGEST_BODY, LONGEST_EXCHANGE, Method, Request, Response};
 use crate::{Endpoint, Reach};
 
 /// How long one address may take to answer a dial.
@@ -127,8 +127,8 @@ async fn dial(url: &Endpoint, reach: Reach) -> Result<TcpStream, HttpError> {
     if addresses.is_empty() {
         return Err(HttpError::Unresolved);
     }
-    let may_dial = |ip: IpAddr| guard::may_dial(ip, reach) && (url.is_https() || guard::is_private(ip));
-    let allowed: Vec<SocketAddr> = addresses.into_iter().filter(|a| may_dial(a.ip())).take(4).collect();
+    let may_dial = |address: &SocketAddr| reach.admits(address.ip(), url.is_https());
+    let allowed: Vec<SocketAddr> = addresses.into_iter().filter(may_dial).take(4).collect();
     if allowed.is_empty() {
         return Err(HttpError::AddressRefused);
     }

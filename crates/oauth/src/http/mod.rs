@@ -4,7 +4,6 @@
 //! than [`LONGEST_EXCHANGE`]; [`Client`] is the real one.
 
 mod client;
-pub(crate) mod guard;
 
 pub use client::{Client, ClientError};
 

@@ -241,8 +241,9 @@ impl Inner {
             return Plan::Refuse(error);
         }
         let facts = &state.connection.facts;
-        let has_ended = facts.expires_at().is_some_and(|end| now >= end) || state.unstored.is_some();
-        let is_due = has_ended || facts.due_at().is_some_and(|due| now >= due);
+        let has_ended = facts.has_ended(now);
+        // A token that waits for being stored is tried to be stored beside; until then the old one serves.
+        let is_due = has_ended || state.unstored.is_some() || facts.due_at().is_some_and(|due| now >= due);
         if !is_due {
             return Plan::Use(state.lease());
         }

@@ -29,13 +29,18 @@ impl Inner {
         let unstored = self.state.lock().unstored.clone();
         if let Some(connection) = unstored {
             // The server gave this one already; asking again would give up what the old refresh token still is worth.
-            return self.settle(connection, now).await;
+            let has_ended = connection.facts.has_ended(now);
+            self.settle(connection, now).await?;
+            if !has_ended {
+                return Ok(());
+            }
+            // It ended while it could not be stored. Its refresh token is in the store now, so it may be spent.
         }
         let known = Arc::clone(&self.state.lock().connection);
         let mut stored = Arc::new(self.store.load().await?);
         if stored.facts.generation > known.facts.generation || stored.facts.standing != Standing::Live {
             // Another process was here first. What it left is taken; if that has ended too, the next call renews it.
-            let has_ended = stored.facts.expires_at().is_some_and(|end| now >= end);
+            let has_ended = stored.facts.has_ended(now);
             let is_live = stored.facts.standing == Standing::Live;
             if !is_live || !has_ended {
                 self.take(stored);

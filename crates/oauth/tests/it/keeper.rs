@@ -15,7 +15,7 @@ use crate::support::script::{Reply, Script, Seen, error, tokens};
 use crate::support::store::{Ears, Memory};
 use crate::support::{NOW, ask, real_http, server_at};
 
-fn after(seconds: i64) -> Timestamp {
+pub(crate) fn after(seconds: i64) -> Timestamp {
     NOW.after(Duration(seconds * 1000))
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn kept(renew: impl Fn(usize, &Seen) -> Reply + Send + Sync + '
     Kept { keeper: Arc::new(keeper), store, ears, script }
 }
 
-fn rotating(n: usize, _: &Seen) -> Reply {
+pub(crate) fn rotating(n: usize, _: &Seen) -> Reply {
     tokens(&format!("t{}", n + 1), Some(&format!("r{}", n + 1)), 3600)
 }
 
@@ -127,26 +127,6 @@ async fn o49_a_clock_that_jumps_costs_at_most_one_renewal() {
         }
         assert!(kept.asked().len() <= 1, "{} renewals for a jump of {jump} s", kept.asked().len());
     }
-}
-
-#[tokio::test]
-async fn o44_a_token_that_cannot_be_stored_is_not_used_and_not_asked_for_twice() {
-    let kept = kept(rotating).await;
-    *kept.store.refuses.lock() = Some(StoreError::Unavailable);
-    for seconds in [3_600, 3_601, 3_700, 4_000] {
-        let refused = kept.keeper.lease(after(seconds)).await;
-        assert!(refused.is_err(), "a token that is stored nowhere was used: {refused:?}");
-    }
-    assert_eq!(kept.asked().len(), 1, "the server gave it already");
-    assert_eq!(kept.store.stored().facts.generation, 1, "nothing is stored");
-    *kept.store.refuses.lock() = None;
-    let lease = kept.keeper.lease(after(4_100)).await.expect("now it is stored");
-    assert_eq!(
-        (lease.generation, lease.token().expose()),
-        (2, &b"t2"[..]),
-        "the very token that the server gave"
-    );
-    assert_eq!((kept.asked().len(), kept.store.stored().facts.generation), (1, 2), "without another request");
 }
 
 #[tokio::test]

@@ -10,10 +10,14 @@ mod support;
 mod checklist;
 /// The device flow's patience.
 mod device;
+/// Every door to a server, and every hostile answer behind it.
+mod gauntlet;
 /// What a hostile server does to the one HTTP client and to the flows.
 mod hostile;
 /// One renewal at a time, stored before it is used.
 mod keeper;
+/// Eight capabilities at five servers, written down.
+mod matrix;
 /// Proofs and assertions as they arrive at a server.
 mod proofs;
 /// Every flow against a certified server.
@@ -26,5 +30,9 @@ mod redirect;
 mod register;
 /// Giving tokens back, also when the server is away.
 mod revoke;
+/// The starred lines of the checklist at three servers.
+mod stars;
 /// Storms of callers, and a process killed between answer and store.
 mod storm;
+/// A renewed token that cannot be stored.
+mod unstored;

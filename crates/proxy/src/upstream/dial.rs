@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use claviger_model::address;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
@@ -17,7 +18,6 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 use super::{Line, Pool, tls};
-use crate::netguard;
 use crate::ports::ServiceEntry;
 use crate::proxy::Shared;
 
@@ -103,7 +103,7 @@ async fn tcp(service: &ServiceEntry, shared: &Shared) -> Result<TcpStream, DialE
         let verdict = if address.ip().to_canonical().is_loopback() && own_ports.contains(&address.port()) {
             Err("this proxy itself")
         } else {
-            netguard::admit(address.ip(), service.allow_private, service.https)
+            address::admit(address.ip(), service.allow_private, service.https)
         };
         match verdict {
             Ok(()) => admitted.push(address),

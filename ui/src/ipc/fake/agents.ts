@@ -55,7 +55,7 @@ export function removeAgent(world: World, name: string): void {
 
 export function wiring(world: World, name: string): WiringView {
   const agent = found(world.agents, name, 'agent');
-  const view: WiringView = { agent: agent.name, variables: [], by_hand: [] };
+  const view: WiringView = { agent: agent.name, variables: [], by_hand: [], notes: [] };
   for (const grant of world.grants.filter((one) => one.agent === agent.name)) {
     const variables: Record<string, [url: string, token: string, suffix: string]> = {
       anthropic: ['ANTHROPIC_BASE_URL', 'ANTHROPIC_AUTH_TOKEN', ''],
@@ -64,9 +64,14 @@ export function wiring(world: World, name: string): WiringView {
     };
     const names = variables[grant.service];
     if (!names) {
-      view.by_hand.push({ service: grant.service, credential: grant.credential, base_url: grant.base_url });
+      view.by_hand.push({ service: grant.service, credential: grant.credential, base_url: grant.base_url, hint: '' });
       continue;
     }
+    if (grant.service === 'anthropic')
+      view.notes.push({
+        service: grant.service,
+        text: `Clients that do not add /v1 themselves need ${grant.base_url}/v1.`,
+      });
     view.variables.push({ name: names[0], value: grant.base_url + names[2], is_token: false });
     view.variables.push({ name: names[1], value: '${CLAVIGER_TOKEN}', is_token: true });
   }

@@ -102,6 +102,7 @@ export function removeCredential(world: World, name: string): void {
   const one = found(world.credentials, name, 'credential');
   world.credentials = world.credentials.filter((other) => other !== one);
   world.grants = world.grants.filter((grant) => grant.credential !== one.name);
+  world.connections = world.connections.filter((other) => other.credential !== one.name);
   act(world, 'credential.remove', { credential: one.name });
   world.changed('credentials', 'grants', 'activity');
 }

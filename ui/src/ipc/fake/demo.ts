@@ -53,8 +53,52 @@ const GRANTS: GrantRow[] = [
   ['nightly-ci', 'github-bot', ['GET'], ['/repos/acme/**'], null, '01:00-05:00', null],
 ];
 
+const PROPOSALS: [
+  agent: string,
+  service: string,
+  title: string,
+  why: string,
+  methods: string[],
+  paths: string[],
+  minutes: number,
+][] = [
+  [
+    'codex',
+    'github',
+    'GitHub',
+    'To open a pull request with the fix for the flaky date test in acme/web.',
+    ['GET', 'POST'],
+    ['/repos/acme/web/**'],
+    4,
+  ],
+  [
+    'claude-code',
+    'openai',
+    'OpenAI',
+    'Embed 240 pages of documentation for the search index.',
+    ['POST'],
+    ['/v1/embeddings'],
+    38,
+  ],
+];
+
 export function fillDemo(world: World): void {
   const now = Date.now();
+  world.proposals = PROPOSALS.map(([agent, service, title, why, methods, paths, minutes]) => ({
+    proposal: makeId(world, 'prop'),
+    agent,
+    service,
+    title,
+    why,
+    methods,
+    paths,
+    state: 'open',
+    created: iso(now - minutes * 60_000),
+    answered: null,
+    grant: null,
+    credentials: [],
+    would: null,
+  }));
   world.vault = 'unlocked';
   world.password = 'demo-password-1';
   world.services.push({

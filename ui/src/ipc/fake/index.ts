@@ -1,17 +1,23 @@
 /**
  * The whole engine in memory, for design, pictures and tests in a plain browser. Never part of the product's build.
  * The address chooses the world: `?vault=absent|locked`, `?data=empty`, `?keychain=…`, `?fail=<call>`, `?slow=<call>`,
- * `?traffic=off`, `?warn=1`.
+ * `?traffic=off`, `?warn=1`, `?consent=…` (see oauth.ts), `?connection=broken`.
  */
 import { CALLS } from '../calls';
+import { SECRET_STAYS } from '../clipboard';
 import { CallError } from '../errors';
 import type { KeychainState } from '../generated/KeychainState';
 import type { Tag } from '../generated/Tag';
 import type { VaultState } from '../generated/VaultState';
 import type { Transport } from '../transport';
 import * as agents from './agents';
+import * as connections from './connections';
+import { targets } from './consents';
 import * as credentials from './credentials';
 import { fillDemo } from './demo';
+import { inspect } from './inspect';
+import * as oauth from './oauth';
+import * as proposals from './proposals';
 import * as reports from './reports';
 import { keepComing } from './traffic';
 import * as vault from './vault';
@@ -53,6 +59,7 @@ const HANDLERS: Record<keyof typeof CALLS, Handler> = {
   'credential.kinds': () => [
     { kind: 'api-key', about: 'One text: an API key or token.', input: 'text' },
     { kind: 'basic', about: 'A user name and a password.', input: '{"username":"…","password":"…"}' },
+    { kind: 'oauth', about: 'Consent at a service, kept fresh.', input: '' },
   ],
   'credential.recognise': (world, { secret }) => credentials.recognise(world, secret),
   'credential.list': (world) => world.credentials.map((one) => credentials.credentialView(world, one)),
@@ -81,6 +88,27 @@ const HANDLERS: Record<keyof typeof CALLS, Handler> = {
   'grant.add': (world, asked) => agents.addGrant(world, asked),
   'grant.set': (world, asked) => agents.setGrant(world, asked),
   'grant.remove': (world, { name }) => agents.removeGrant(world, name),
+  'oauth.targets': (world) => targets().filter((one) => world.services.some((other) => other.name === one.service)),
+  'oauth.discover': async (world, asked) => {
+    await new Promise((done) => setTimeout(done, 400));
+    return oauth.discover(world, asked);
+  },
+  'oauth.prepare': (_, { name }) => oauth.prepare(name),
+  'oauth.begin': (world, asked) => oauth.begin(world, asked),
+  'oauth.flows': (world) => world.flows,
+  'oauth.flow': (world, { id }) => oauth.flowOf(world, id),
+  'oauth.cancel': (world, { id }) => oauth.cancel(world, id),
+  'oauth.dismiss': (world, { id }) => oauth.dismiss(world, id),
+  'oauth.status': (world, { credential }) =>
+    world.connections.filter((one) => !credential || one.credential === credential),
+  'oauth.refresh': (world, { credential }) => connections.refresh(world, credential),
+  'oauth.reconnect': (world, { credential }) => oauth.reconnect(world, credential),
+  'oauth.disconnect': (world, { credential }) => connections.disconnect(world, credential),
+  'token.inspect': (_, { token }) => inspect(token),
+  'proposal.list': (world) => proposals.list(world),
+  'proposal.show': (world, { name }) => proposals.list(world).find((one) => one.proposal === name),
+  'proposal.allow': (world, asked) => proposals.allow(world, asked),
+  'proposal.deny': (world, { proposal }) => proposals.deny(world, proposal),
   'policy.explain': () => ({
     allowed: true,
     code: null,
@@ -106,9 +134,14 @@ export function fakeEngine(search: string): Transport & { world: World; call: Tr
   const asked = new URLSearchParams(search);
   let heard: (tags: Tag[]) => void = () => {};
   const world = emptyWorld((tags) => setTimeout(() => heard(tags), 20));
-  if (asked.get('vault') !== 'absent') fillDemo(world);
+  if (asked.get('vault') !== 'absent') {
+    fillDemo(world);
+    connections.demoConnections(world, asked.get('connection') === 'broken');
+  }
+  world.consent = (asked.get('consent') ?? 'agree') as World['consent'];
   if (asked.get('data') === 'empty') {
-    Object.assign(world, { credentials: [], agents: [], grants: [], record: [] });
+    Object.assign(world, { credentials: [], agents: [], grants: [], connections: [], record: [] });
+    Object.assign(world, { credentials: [], agents: [], grants: [], proposals: [], record: [] });
   }
   if (asked.has('vault')) world.vault = asked.get('vault') as VaultState;
   if (asked.has('keychain')) world.keychain = asked.get('keychain') as KeychainState;
@@ -137,7 +170,15 @@ export function fakeEngine(search: string): Transport & { world: World; call: Tr
     },
     onChanged: (to) => (heard = to),
     onNavigate: () => {},
+    copySecret: async (text) => {
+      await navigator.clipboard.writeText(text);
+      setTimeout(() => void forgetCopy(text), SECRET_STAYS * 1000);
+    },
   };
+}
+
+async function forgetCopy(text: string): Promise<void> {
+  if ((await navigator.clipboard.readText()) === text) await navigator.clipboard.writeText('');
 }
 
 function pauseAll(world: World, paused: boolean): object {

@@ -81,6 +81,8 @@ export async function unlock(
 export function lock(world: World): { vault: 'locked' } {
   remember(world, { result: 'act', code: 'vault.lock', reason: 'locked in the window' });
   world.vault = 'locked';
+  for (const flow of world.flows) flow.step = { state: 'cancelled' };
+  world.flows = [];
   world.changed('vault');
   return { vault: 'locked' };
 }

@@ -2,9 +2,12 @@
 import type { AgentView } from '../generated/AgentView';
 import type { AuditView } from '../generated/AuditView';
 import type { CredentialVersionView } from '../generated/CredentialVersionView';
+import type { ConnectionView } from '../generated/ConnectionView';
 import type { CredentialView } from '../generated/CredentialView';
+import type { FlowView } from '../generated/FlowView';
 import type { GrantView } from '../generated/GrantView';
 import type { KeychainState } from '../generated/KeychainState';
+import type { ProposalView } from '../generated/ProposalView';
 import type { ServiceView } from '../generated/ServiceView';
 import type { SettingsView } from '../generated/SettingsView';
 import type { Tag } from '../generated/Tag';
@@ -33,6 +36,12 @@ export interface World {
   versions: Map<string, CredentialVersionView[]>;
   agents: StoredAgent[];
   grants: GrantView[];
+  connections: ConnectionView[];
+  /** Newest first. */
+  flows: FlowView[];
+  /** What the person at the provider does. */
+  consent: 'agree' | 'hold' | 'less' | 'deny' | 'refuse';
+  proposals: ProposalView[];
   /** Oldest first. */
   record: Entry[];
   seq: number;
@@ -54,6 +63,10 @@ export function emptyWorld(changed: (tags: Tag[]) => void): World {
     versions: new Map(),
     agents: [],
     grants: [],
+    connections: [],
+    flows: [],
+    consent: 'agree',
+    proposals: [],
     record: [],
     seq: 0,
     changed: (...tags) => changed(tags),

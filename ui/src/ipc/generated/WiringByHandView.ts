@@ -15,4 +15,8 @@ credential: string,
 /**
  * The base URL.
  */
-base_url: string, };
+base_url: string, 
+/**
+ * Where it goes, if that is known; else empty.
+ */
+hint: string, };

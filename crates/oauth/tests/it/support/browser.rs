@@ -5,6 +5,7 @@ use std::sync::Arc;
 use claviger_oauth::http::{Http, Method, Request, Response};
 use claviger_oauth::{Endpoint, Reach};
 use claviger_secret::Secret;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 
 use super::real_http;
@@ -39,7 +40,8 @@ impl Walker {
             }
             let page = text(&response);
             let Some((action, fields)) = form(&page) else { return page };
-            at = at.join(&action).unwrap();
+            // A form without an action goes where it came from.
+            at = action.map_or_else(|| at.clone(), |action| at.join(&action).unwrap());
             let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
             response = self.go(Method::Post, &at, Some(body)).await;
         }
@@ -62,14 +64,46 @@ impl Walker {
         };
         let response = self.http.send(request).await.expect("the server answers the browser");
         for cookie in response.headers.get_all("set-cookie") {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap_or_default();
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            self.cookies.retain(|(n, _)| n != name);
-            if !value.is_empty() {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
+            self.keep(cookie.to_str().unwrap());
         }
         response
+    }
+}
+
+impl Walker {
+    /// Sends JSON, as a server's own page does, by methods that the product has no use for. Returns the status.
+    pub(crate) async fn tell(&mut self, method: &str, url: &Url, body: &serde_json::Value) -> u16 {
+        let (host, port) = (url.host_str().unwrap(), url.port().unwrap());
+        let cookies: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let (path, cookies, body) = (url.path(), cookies.join("; "), body.to_string());
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: application/json\r\ncookie: {cookies}\r\n\
+             content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = tokio::net::TcpStream::connect((host, port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let head = answer.split("\r\n\r\n").next().unwrap_or_default();
+        for line in head.lines() {
+            if let Some((name, value)) = line.split_once(": ")
+                && name.eq_ignore_ascii_case("set-cookie")
+            {
+                self.keep(value);
+            }
+        }
+        head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
+
+    fn keep(&mut self, cookie: &str) {
+        let pair = cookie.split(';').next().unwrap_or_default();
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        self.cookies.retain(|(n, _)| n != name);
+        if !value.is_empty() {
+            self.cookies.push((name.to_owned(), value.to_owned()));
+        }
     }
 }
 
@@ -77,10 +111,16 @@ pub(crate) fn text(response: &Response) -> String {
     String::from_utf8_lossy(response.body.expose()).into_owned()
 }
 
+/// A form: where it goes, if it says so, and what it carries.
+type Form = (Option<String>, Vec<(String, String)>);
+
 /// The first form of a page, filled in as a willing user would.
-fn form(page: &str) -> Option<(String, Vec<(String, String)>)> {
+fn form(page: &str) -> Option<Form> {
+    let page = page.replace(['\r', '\n', '\t'], " ");
     let form = &page[page.find("<form")?..];
-    let action = attribute(form, "action")?.replace("&amp;", "&");
+    let form = &form[..form.find("</form>").unwrap_or(form.len())];
+    let head = &form[..form.find('>')?];
+    let action = attribute(head, "action");
     let mut fields = Vec::new();
     for input in form.split("<input").skip(1) {
         let input = &input[..input.find('>').unwrap_or(input.len())];
@@ -89,7 +129,7 @@ fn form(page: &str) -> Option<(String, Vec<(String, String)>)> {
         }
     }
     let has = |name: &str| form.contains(&format!("name=\"{name}\""));
-    for (name, value) in [("login", "alice"), ("password", "x")] {
+    for (name, value) in [("login", "alice"), ("username", "alice"), ("sub", "alice"), ("password", "x")] {
         if has(name) {
             fields.retain(|(n, _)| n != name);
             fields.push((name.to_owned(), value.to_owned()));
@@ -98,11 +138,23 @@ fn form(page: &str) -> Option<(String, Vec<(String, String)>)> {
     if has("confirm") || page.contains("name=\"user_code\"") {
         fields.push(("confirm".to_owned(), "yes".to_owned()));
     }
+    if has("action") && form.contains("value=\"accept\"") {
+        fields.push(("action".to_owned(), "accept".to_owned()));
+    }
     Some((action, fields))
 }
 
+/// An attribute's value, in either kind of quotes.
 fn attribute(tag: &str, name: &str) -> Option<String> {
-    let from = tag.find(&format!("{name}=\""))? + name.len() + 2;
-    let rest = &tag[from..];
-    Some(rest[..rest.find('"')?].to_owned())
+    ['"', '\''].into_iter().find_map(|quote| {
+        let from = tag.find(&format!(" {name}={quote}"))? + name.len() + 3;
+        let rest = &tag[from..];
+        let mut value = rest[..rest.find(quote)?].to_owned();
+        for (escaped, plain) in
+            [("&quot;", "\""), ("&#x27;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+        {
+            value = value.replace(escaped, plain);
+        }
+        Some(value)
+    })
 }

@@ -1,9 +1,12 @@
 //! What the tests stand on. Must not know what they prove.
 
 pub(crate) mod browser;
+pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod script;
+pub(crate) mod sites;
 pub(crate) mod store;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

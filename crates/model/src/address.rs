@@ -1,5 +1,5 @@
-//! Decides which addresses are dialled. What counts is the address that the connection is made to, not the name or the
-//! spelling that led there.
+//! Decides which addresses are dialled, by the proxy and by the OAuth client alike. What counts is the address that the
+//! connection is made to, not the name or the spelling that led there.
 //!
 //! Must not know services or HTTP. Anything not known to be an ordinary public address is refused.
 
@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What kind of address this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum AddressKind {
     /// On the public internet.
     Public,
     /// This machine, a local network or a private overlay: only for services marked so.
@@ -24,45 +24,43 @@ const METADATA_V4: [Ipv4Addr; 5] = [
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
-const METADATA_V6: [Ipv6Addr; 3] = [
-    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
-    Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23),
-];
+const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
 
 /// Says what kind of address this is.
-pub(crate) fn kind(address: IpAddr) -> Kind {
+pub fn kind(address: IpAddr) -> AddressKind {
     match address {
         IpAddr::V4(v4) => kind_v4(v4),
         IpAddr::V6(v6) => kind_v6(v6),
     }
 }
 
-fn kind_v4(address: Ipv4Addr) -> Kind {
+fn kind_v4(address: Ipv4Addr) -> AddressKind {
     if METADATA_V4.contains(&address) {
-        return Kind::Never("a cloud's metadata service");
+        return AddressKind::Never("a cloud's metadata service");
     }
     match address.octets() {
-        [0, ..] => Kind::Never("the unspecified network 0.0.0.0/8"),
-        [169, 254, ..] => Kind::Never("a link-local address"),
-        [192, 0, 0, _] => Kind::Never("an address reserved for protocols"),
-        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Kind::Never("an address for documentation"),
-        [192, 88, 99, _] => Kind::Never("a 6to4 relay"),
-        [224..=239, ..] => Kind::Never("a multicast address"),
-        [240..=255, ..] => Kind::Never("a reserved address"),
+        [0, ..] => AddressKind::Never("the unspecified network 0.0.0.0/8"),
+        [169, 254, ..] => AddressKind::Never("a link-local address"),
+        [192, 0, 0, _] => AddressKind::Never("an address reserved for protocols"),
+        [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => {
+            AddressKind::Never("an address for documentation")
+        }
+        [192, 88, 99, _] => AddressKind::Never("a 6to4 relay"),
+        [224..=239, ..] => AddressKind::Never("a multicast address"),
+        [240..=255, ..] => AddressKind::Never("a reserved address"),
         [127, ..]
         | [10, ..]
         | [172, 16..=31, ..]
         | [192, 168, ..]
         | [100, 64..=127, ..]
-        | [198, 18..=19, ..] => Kind::Private,
-        _ => Kind::Public,
+        | [198, 18..=19, ..] => AddressKind::Private,
+        _ => AddressKind::Public,
     }
 }
 
-fn kind_v6(address: Ipv6Addr) -> Kind {
-    if METADATA_V6.contains(&address) {
-        return Kind::Never("a cloud's metadata service");
+fn kind_v6(address: Ipv6Addr) -> AddressKind {
+    if address == METADATA_V6 {
+        return AddressKind::Never("a cloud's metadata service");
     }
     let s = address.segments();
     let v4_in = |high: u16, low: u16| {
@@ -70,40 +68,45 @@ fn kind_v6(address: Ipv6Addr) -> Kind {
         Ipv4Addr::new(a, b, c, d)
     };
     match s {
-        [0, 0, 0, 0, 0, 0, 0, 0] => Kind::Never("the unspecified address"),
-        [0, 0, 0, 0, 0, 0, 0, 1] => Kind::Private,
+        [0, 0, 0, 0, 0, 0, 0, 0] => AddressKind::Never("the unspecified address"),
+        [0, 0, 0, 0, 0, 0, 0, 1] => AddressKind::Private,
         // An IPv4 address in IPv6 clothes is what it is underneath.
         [0, 0, 0, 0, 0, 0xffff, high, low] => kind_v4(v4_in(high, low)),
-        [0, 0, 0, 0, 0, 0, ..] => Kind::Never("an IPv4-compatible address"),
+        [0, 0, 0, 0, 0, 0, ..] => AddressKind::Never("an IPv4-compatible address"),
         // NAT64 reaches public hosts from IPv6-only networks, and must reach nothing else.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => match kind_v4(v4_in(high, low)) {
-            Kind::Public => Kind::Public,
-            _ => Kind::Never("a translated address that is not public"),
+            AddressKind::Public => AddressKind::Public,
+            _ => AddressKind::Never("a translated address that is not public"),
         },
-        [0x64, 0xff9b, ..] => Kind::Never("a locally translated address"),
-        [0x2002, ..] => Kind::Never("a 6to4 address"),
-        [0x2001, 0, ..] => Kind::Never("a Teredo address"),
-        [0x2001, 0x2, 0, ..] => Kind::Never("an address for benchmarks"),
-        [0x2001, 0x10..=0x3f, ..] => Kind::Never("an ORCHID address"),
-        [0x2001, 0xdb8, ..] | [0x3fff, ..] => Kind::Never("an address for documentation"),
-        [0xfe80..=0xfebf, ..] => Kind::Never("a link-local address"),
-        [0xfec0..=0xfeff, ..] => Kind::Never("a site-local address"),
-        [0xfc00..=0xfdff, ..] => Kind::Private,
-        [0xff00..=0xffff, ..] => Kind::Never("a multicast address"),
-        [0x2000..=0x3fff, _, _, _, 0x0000 | 0x0200, 0x5efe, ..] => Kind::Never("an ISATAP address"),
-        [0x2000..=0x3fff, ..] => Kind::Public,
-        _ => Kind::Never("an address that is not global unicast"),
+        [0x64, 0xff9b, ..] => AddressKind::Never("a locally translated address"),
+        [0x2002, ..] => AddressKind::Never("a 6to4 address"),
+        [0x2001, 0, ..] => AddressKind::Never("a Teredo address"),
+        [0x2001, 0x2, 0, ..] => AddressKind::Never("an address for benchmarks"),
+        [0x2001, 0x10..=0x3f, ..] => AddressKind::Never("an ORCHID address"),
+        [0x2001, 0..=0x1ff, ..] => AddressKind::Never("an address reserved for protocols"),
+        [0x2001, 0xdb8, ..] | [0x3fff, ..] => AddressKind::Never("an address for documentation"),
+        [0xfe80..=0xfebf, ..] => AddressKind::Never("a link-local address"),
+        [0xfec0..=0xfeff, ..] => AddressKind::Never("a site-local address"),
+        // A cloud's local services; some of them hand out credentials too.
+        [0xfd00, 0x0ec2, ..] => AddressKind::Never("a cloud's metadata service"),
+        [0xfc00..=0xfdff, ..] => AddressKind::Private,
+        [0xff00..=0xffff, ..] => AddressKind::Never("a multicast address"),
+        [0x2000..=0x3fff, _, _, _, 0x0000 | 0x0200, 0x5efe, ..] => AddressKind::Never("an ISATAP address"),
+        [0x2000..=0x3fff, ..] => AddressKind::Public,
+        _ => AddressKind::Never("an address that is not global unicast"),
     }
 }
 
 /// Whether this address may be dialled; the error is a phrase for the record.
-pub(crate) fn admit(address: IpAddr, allow_private: bool, is_tls: bool) -> Result<(), &'static str> {
+pub fn admit(address: IpAddr, allow_private: bool, is_tls: bool) -> Result<(), &'static str> {
     match kind(address) {
-        Kind::Never(what) => Err(what),
-        Kind::Private if !allow_private => Err("a private address, and the service is not marked private"),
-        Kind::Private => Ok(()),
-        Kind::Public if !is_tls => Err("a public address without TLS"),
-        Kind::Public => Ok(()),
+        AddressKind::Never(what) => Err(what),
+        AddressKind::Private if !allow_private => {
+            Err("a private address, and the service is not marked private")
+        }
+        AddressKind::Private => Ok(()),
+        AddressKind::Public if !is_tls => Err("a public address without TLS"),
+        AddressKind::Public => Ok(()),
     }
 }
 
@@ -172,6 +175,8 @@ mod tests {
             "3fff::1",
             "2001:10::1",
             "2001:2::1",
+            "2001:3::1",
+            "2001:1ff::1",
             "5f00::1",
             "::ffff:0:7f00:1",
         ] {
@@ -188,6 +193,8 @@ mod tests {
             "168.63.129.16",
             "192.0.0.192",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd00:ec2::1",
             "fd20:ce::254",
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
