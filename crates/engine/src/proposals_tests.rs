@@ -1,3 +1,4 @@
+//! The bounds of asking and the limits of allowing, as pure decisions over a book.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use claviger_model::{
     Agent, Credential, CredentialId, Duration, Kind, Protocol, Service, ServiceId, UsageShape,
