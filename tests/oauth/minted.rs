@@ -121,6 +121,8 @@ fn a_document_that_cannot_work_is_refused_and_never_quoted() {
         json!({"algorithm": "RS256", "key": SHARED}),
         json!({"algorithm": "none", "key": SHARED}),
         json!({"key": SHARED}),
+        json!({"algorithm": "HS256", "key": SHARED, "exchange": {"via": "oauth", "token_url": "javascript:canary"}}),
+        json!({"algorithm": "HS256", "key": SHARED, "exchange": {"via": "oauth", "token_url": "http://169.254.169.254/"}}),
         json!("canary"),
     ] {
         let ran = add(&home, "bad", &document);

@@ -42,8 +42,18 @@ impl Engine {
 
     /// Adds a credential whose tokens are made here: its material is the document that says how.
     pub fn add_minted_credential(&self, new: NewCredential) -> Result<CredentialChange, EngineError> {
-        check_document(&new.material)?;
+        let service = self.read(|open| Ok(open.book.service(&new.service)?.clone()))?;
+        self.check_document(&new.material, &service)?;
         self.add_checked(new, Some(Kind::JwtBearer))
+    }
+
+    /// What would fail at the first request fails here.
+    fn check_document(&self, material: &Material, service: &Service) -> Result<(), EngineError> {
+        if material.fields().any(|(_, secret)| secret.len() > MAX_FIELD) {
+            return Err(EngineError::Invalid("the document is longer than 16 KiB".into()));
+        }
+        let (_, reach) = self.network_of(Some(service));
+        crate::minted::check(material, reach)
     }
 
     fn add_checked(&self, new: NewCredential, kind: Option<Kind>) -> Result<CredentialChange, EngineError> {
@@ -87,11 +97,14 @@ impl Engine {
         material: &Material,
         expires_at: Option<Timestamp>,
     ) -> Result<CredentialChange, EngineError> {
-        let is_minted = self.read(|open| Ok(open.book.credential(name)?.kind == Kind::JwtBearer))?;
-        if is_minted {
-            check_document(material)?
-        } else {
-            check_material(material)?
+        let minted_for = self.read(|open| {
+            let credential = open.book.credential(name)?;
+            let service = open.book.service_by_id(credential.service).cloned();
+            Ok(service.filter(|_| credential.kind == Kind::JwtBearer))
+        })?;
+        match minted_for {
+            Some(service) => self.check_document(material, &service)?,
+            None => check_material(material)?,
         }
         let now = self.now();
         let fingerprint = self.read(|open| Ok(open.vault.fingerprint(material)))?;
@@ -262,14 +275,6 @@ fn check_minted(service: &Service) -> Result<(), EngineError> {
             service.name, service.auth
         ))),
     }
-}
-
-/// What would fail at the first request fails here.
-fn check_document(material: &Material) -> Result<(), EngineError> {
-    if material.fields().any(|(_, secret)| secret.len() > MAX_FIELD) {
-        return Err(EngineError::Invalid("the document is longer than 16 KiB".into()));
-    }
-    crate::minted::check(material)
 }
 
 /// What cannot stand on a request's head without splitting it is refused here, long before it is injected.

@@ -53,14 +53,15 @@ pub(super) async fn ask(
     assertion: Secret,
     now: Timestamp,
 ) -> Result<(Secret, Timestamp), Failure> {
+    let url = exchange.url();
     match exchange {
-        Exchange::Oauth { token_url } => {
+        Exchange::Oauth { .. } => {
             const HEAD: &[u8] =
                 b"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=";
             // A JSON Web Token has no character that a form would have to encode.
             let form = joined(HEAD, &assertion);
             let body = Some(("application/x-www-form-urlencoded", form));
-            let object = send(http, reach, token_url, Vec::new(), body).await?;
+            let object = send(http, reach, &url, Vec::new(), body).await?;
             if !object
                 .get("token_type")
                 .and_then(Value::as_str)
@@ -76,8 +77,7 @@ pub(super) async fn ask(
             };
             Ok((token(object, "access_token")?, Timestamp(now.0 + life * 1000)))
         }
-        Exchange::GithubApp { installation, api } => {
-            let url = format!("{}/app/installations/{installation}/access_tokens", api.trim_end_matches('/'));
+        Exchange::GithubApp { .. } => {
             let headers = vec![
                 ("authorization", joined(b"Bearer ", &assertion)),
                 ("user-agent", Secret::from(b"claviger".to_vec())),

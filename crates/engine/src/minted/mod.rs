@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use claviger_model::{CredentialId, Timestamp};
-use claviger_oauth::Reach;
 use claviger_oauth::http::Http;
+use claviger_oauth::{Endpoint, Reach};
 use claviger_proxy::ports::{InForce, MaterialUnavailable, Opened, Term};
 use claviger_secret::{Field, Material, Secret};
 use claviger_vault::{MaterialOpener, SealedMaterial};
@@ -60,11 +60,16 @@ struct Issued {
     term: u64,
 }
 
-/// Refuses a document that could not be used.
-pub(crate) fn check(document: &Material) -> Result<(), EngineError> {
+/// Refuses a document that could not be used for a service that lives at these addresses.
+pub(crate) fn check(document: &Material, reach: Reach) -> Result<(), EngineError> {
     let document =
         document.field(Field::Key).ok_or_else(|| EngineError::Invalid("the secret is empty".into()))?;
-    Recipe::read(document)?.mint(wall_clock()).map(|_| ())
+    let recipe = Recipe::read(document)?;
+    if let Some(exchange) = &recipe.exchange {
+        Endpoint::parse(&exchange.url(), reach)
+            .map_err(|why| EngineError::Invalid(format!("the exchange's URL is not accepted: {why}")))?;
+    }
+    recipe.mint(wall_clock()).map(|_| ())
 }
 
 // === impl Mint ===

@@ -91,6 +91,20 @@ fn invalid(why: impl Into<String>) -> EngineError {
     EngineError::Invalid(why.into())
 }
 
+// === impl Exchange ===
+
+impl Exchange {
+    /// Where the signed token is sent.
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::Oauth { token_url } => token_url.clone(),
+            Self::GithubApp { installation, api } => {
+                format!("{}/app/installations/{installation}/access_tokens", api.trim_end_matches('/'))
+            }
+        }
+    }
+}
+
 // === impl Recipe ===
 
 impl Recipe {
