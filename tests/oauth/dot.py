@@ -22,6 +22,9 @@ PAGES = {
 }
 
 
+lifeline.end_with_input()
+
+
 class Quiet(WSGIRequestHandler):
     def log_message(self, *_):
         pass
@@ -125,6 +128,5 @@ client("svc", Application.GRANT_CLIENT_CREDENTIALS, client_secret=SECRET)
 client("svcodd", Application.GRANT_CLIENT_CREDENTIALS, client_secret=ODD_SECRET)
 
 server.set_app(get_wsgi_application())
-lifeline.end_with_input()
 lifeline.ready(issuer=f"{base}/o", version=importlib.metadata.version("django-oauth-toolkit"))
 server.serve_forever()

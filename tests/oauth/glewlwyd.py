@@ -30,6 +30,18 @@ ODD_SECRET = "p:%+&= /x~s3cret-0123456789abcdef"
 ROOT = Path(os.environ["CLAVIGER_TEST_GLEWLWYD"])
 HOME = Path(tempfile.mkdtemp(prefix="claviger-glewlwyd-"))
 
+running = []
+
+
+def last():
+    for process in running:
+        process.kill()
+        process.wait()
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+lifeline.end_with_input(last)
+
 
 def packed(name):
     return gzip.decompress((ROOT / "usr/share/doc/glewlwyd" / name).read_bytes()).decode()
@@ -72,6 +84,7 @@ def start():
     command = [ROOT / "usr/bin/glewlwyd", f"--config-file={configured(port)}"]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, preexec_fn=ends_with_us)
+    running.append(process)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
@@ -201,14 +214,6 @@ tell("PUT", "/user/admin", {"username": "admin", "name": "Alice Example", "email
 
 version = subprocess.run([ROOT / "usr/bin/glewlwyd", "--version"], capture_output=True, text=True).stdout
 
-
-def last():
-    process.kill()
-    process.wait()
-    shutil.rmtree(HOME, ignore_errors=True)
-
-
-lifeline.end_with_input(last)
 lifeline.ready(issuer=f"{base}/api/oidc", version="".join(re.findall(r"[0-9]+(?:\.[0-9]+)+", version)[:1]))
 process.wait()
 # Whoever ended it cleans up; if it ended by itself, that is left to do.
