@@ -77,11 +77,11 @@ await withBrowser(async (open) => {
         rows.filter(([, text]) => /Far-reaching/.test(text)).every(([checked]) => !checked),
         'nothing far-reaching is chosen by itself',
       );
-      await page.waitForSelector('text=read and change nothing');
+      await page.waitForSelector('text=read, but change nothing');
       await page.check('label:has-text("Delete repositories") input');
       await page.waitForSelector('text=It reaches far');
       await page.click('text=Back to the least');
-      await page.waitForSelector('text=read and change nothing');
+      await page.waitForSelector('text=read, but change nothing');
       await page.fill('[aria-label="Another scope"]', 'two words');
       await page.keyboard.press('Enter');
       await page.waitForSelector('text=A scope has no spaces');

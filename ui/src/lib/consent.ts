@@ -61,7 +61,7 @@ export function reach(scopes: readonly Scope[], chosen: readonly string[]): stri
   const parts: string[] = [];
   if (count('dangerous') > 0) parts.push('it reaches far');
   else if (count('write') > 0) parts.push('an agent with a grant can change things there');
-  else if (picked.length > 0) parts.push('an agent with a grant can read and change nothing');
+  else if (picked.length > 0) parts.push('an agent with a grant can read, but change nothing');
   if (unknown > 0) parts.push(unknown === 1 ? 'one scope is not known here' : `${unknown} scopes are not known here`);
   const text = parts.join('; ');
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
