@@ -40,8 +40,16 @@ pub(crate) struct Kept {
     keeper: TokenKeeper,
     /// Why the last renewal came to nothing for now, and when that was.
     trouble: Mutex<Option<(Timestamp, String)>>,
-    /// Until then a 401 of the service renews nothing.
-    futile_until: Mutex<Option<Timestamp>>,
+    refusals: Mutex<Refusals>,
+}
+
+/// What the service's 401s have come to.
+#[derive(Default)]
+struct Refusals {
+    /// The token that took the place of one that was refused.
+    successor: Option<u64>,
+    /// Until then a 401 renews nothing.
+    futile_until: Option<Timestamp>,
 }
 
 /// Hears of each connection's fate.
@@ -134,7 +142,7 @@ impl Engine {
         let store = VaultStore { engine: Arc::downgrade(&self.inner), credential };
         let ears = Ears(Arc::downgrade(&self.inner));
         let keeper = TokenKeeper::new(connection, http, Arc::new(store), Arc::new(ears));
-        Arc::new(Kept { keeper, trouble: Mutex::new(None), futile_until: Mutex::new(None) })
+        Arc::new(Kept { keeper, trouble: Mutex::new(None), refusals: Mutex::default() })
     }
 
     /// Keeps a connection that was just stored, in the place of another that was closed.
@@ -261,13 +269,19 @@ impl Kept {
             if lease.generation != term.0 {
                 return in_force(&lease);
             }
-            if kept.futile_until.lock().is_some_and(|until| now < until) {
+            if kept.refusals.lock().futile_until.is_some_and(|until| now < until) {
                 return Err(MaterialUnavailable::Passing(1_000));
             }
             match kept.heard(kept.keeper.refused(&lease, now).await) {
-                Ok(lease) => in_force(&lease),
+                Ok(lease) => {
+                    kept.refusals.lock().successor = Some(lease.generation);
+                    in_force(&lease)
+                }
                 Err(KeeperError::FreshRefused) => {
-                    *kept.futile_until.lock() = Some(now.after(FUTILE));
+                    let mut refusals = kept.refusals.lock();
+                    if refusals.successor == Some(lease.generation) {
+                        refusals.futile_until = Some(now.after(FUTILE));
+                    }
                     Err(MaterialUnavailable::Passing(1_000))
                 }
                 // The token cannot be renewed, which does not mean that it is over: the service's answer is passed on.
