@@ -247,3 +247,19 @@ fn no_mutant_of_an_agent_token_is_accepted() {
     assert!(with_whole_header > count / 3, "only {with_whole_header} come as far as the signature");
     println!("{tried} mutants, {with_whole_header} of them with a genuine header: 0 accepted");
 }
+
+/// RFC 7515, appendix A.1: signed with HS256 by a key that we are given, and still no token of ours.
+#[test]
+fn a_published_example_with_the_right_key_is_no_agent_token() {
+    let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    let key = BASE64URL_NOPAD.decode(key.as_bytes()).unwrap();
+    let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let decoding = jsonwebtoken::DecodingKey::from_secret(&key);
+    let holds = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &decoding, Algorithm::HS256);
+    assert!(holds.unwrap(), "the example is genuine");
+    let keys = TokenKeys::new(VaultId::from_bytes([1; 16]), &Secret::from(key));
+    let row = TokenInfo { hash: TokenHash(sha256(token.as_bytes())), ..genuine().1[0].clone() };
+    let planted = TokenRows::new(&[agent(Some(row))]);
+    assert!(planted.check(&keys, token.as_bytes(), NOW).is_err(), "a header and claims that are not ours");
+}
