@@ -59,7 +59,7 @@ fn a_question_survives_lock_and_restart_and_lies_sealed() {
     }
     let engine = start(home.path());
     engine.unlock(UnlockBy::Password(Passphrase::from(PASSWORD.to_owned())), false).unwrap();
-    assert_eq!(engine.book().unwrap().proposals, [asked.clone()], "as it was");
+    assert_eq!(engine.book().unwrap().proposals, std::slice::from_ref(&asked), "as it was");
     engine.deny_proposal(&asked.id.to_string()).unwrap();
     let again = engine.deny_proposal(&asked.id.to_string());
     assert!(matches!(again, Err(EngineError::InUse(_))), "answered once: {again:?}");
