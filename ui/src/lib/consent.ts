@@ -4,6 +4,14 @@ import type { Tone } from './record';
 type Risk = 'read' | 'write' | 'dangerous';
 type FlowKind = 'code' | 'device' | 'client-credentials';
 
+/** Scopes that mean the same at every server (OpenID Connect Core, sections 5.4 and 11). */
+export const EVERYWHERE: Record<string, string> = {
+  openid: 'Tell who you are',
+  profile: 'Tell your name and picture',
+  email: 'Tell your mail address',
+  offline_access: 'Stay connected without asking again',
+};
+
 /** How far a scope reaches: a word and a tone, so that it is not said by colour alone. */
 export const RISKS: Record<Risk, { word: string; tone: Tone }> = {
   read: { word: 'Reads', tone: 'quiet' },
