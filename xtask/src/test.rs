@@ -70,9 +70,17 @@ pub(crate) fn faults() -> Done {
 
 /// Drives the real window through each screen and writes `docs/screenshots`.
 pub(crate) fn shots() -> Done {
-    packages::install(&[packages::COMPILER, packages::WINDOW, packages::PRIVATE_DESKTOP])?;
+    packages::install(&[
+        packages::COMPILER,
+        packages::WINDOW,
+        packages::PRIVATE_DESKTOP,
+        packages::BROWSER,
+        packages::PYTHON,
+    ])?;
+    let servers = servers::install()?;
     ui::build()?;
-    cargo_workspace("test").args(["--test", "desktop"]).var("CLAVIGER_SHOTS", "1").run()
+    let step = cargo_workspace("test").args(["--test", "desktop"]).var("CLAVIGER_SHOTS", "1");
+    servers.named_to(step).run()
 }
 
 fn counted(name: &'static str, step: Step) -> Done<Row> {
