@@ -414,7 +414,13 @@ fn use_a_remote_server(client: Client) {
 /// `oauth connect`, with a willing user in the browser. The last object that it prints.
 #[track_caller]
 fn connect(home: &Home, service: &str, name: &str, more: &[&str]) -> Value {
-    let args = [&["--json", "oauth", "connect", service, name, "--no-browser"], more].concat();
+    consent(home, &[&["connect", service, name], more].concat())
+}
+
+/// An `oauth` command that walks a consent.
+#[track_caller]
+fn consent(home: &Home, command: &[&str]) -> Value {
+    let args = [&["--json", "oauth"], command, &["--no-browser"]].concat();
     let mut child = home.command(&args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
     let mut last = Value::Null;
@@ -509,4 +515,15 @@ fn use_an_oauth_protected_server(client: Client) {
         let (files, finds) = needles.in_tree(home.root());
         assert!(files > 0 && finds.is_empty(), "a token lies on the disk: {finds:?}");
     }
+    // The server said what it wants beyond that (RFC 6750 §3.1); the owner says yes once more.
+    let warnings = home.json(&["status"], "")["warnings"].to_string();
+    assert!(
+        warnings.contains("remote-me") && warnings.contains("mcp:write"),
+        "the owner is told: {warnings}"
+    );
+    consent(&home, &["reconnect", "remote-me"]);
+    let third = client.mcp(&way);
+    assert_eq!(third[3]["text"], "written", "after the step up, behind the same grant: {third:?}");
+    let warnings = home.json(&["status"], "")["warnings"].to_string();
+    assert!(!warnings.contains("mcp:write"), "and nothing is wanted any more: {warnings}");
 }

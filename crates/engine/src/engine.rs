@@ -366,7 +366,7 @@ fn wanted_in_words(open: &Open) -> Vec<String> {
     all.map(|(name, scopes)| match scopes.join(", ").as_str() {
         "" => format!("The service of {name:?} wants a permission that this credential does not have."),
         scopes => {
-            format!("The service of {name:?} wants more permissions ({scopes}): connect it again with these.")
+            format!("The service of {name:?} wants more permissions ({scopes}): reconnect it, and they are asked for.")
         }
     })
     .collect()

@@ -63,6 +63,7 @@ impl Engine {
             kind: new.kind,
             scopes: new.scopes,
             resources: None,
+            is_registered: matches!(app, App::Register),
             app,
             redirect_uri,
             open: new.open,
@@ -71,9 +72,10 @@ impl Engine {
         self.start_flow(plan)
     }
 
-    /// Begins a consent with the service, app and scopes of a connection that is there; its grants stay.
+    /// Begins a consent with the service, app and scopes of a connection that is there, and with the scopes that its
+    /// service has since asked for (step-up, RFC 6750 §3.1); its grants stay.
     pub fn oauth_reconnect(&self, name: &str, open_browser: bool) -> Result<Flow, EngineError> {
-        let (id, credential, service, note) = self.read(|open| {
+        let (id, credential, service, note, wanted) = self.read(|open| {
             let credential = open.book.credential(name)?;
             if credential.kind != Kind::Oauth {
                 return Err(EngineError::Invalid(format!("credential {name:?} is no OAuth connection")));
@@ -84,23 +86,30 @@ impl Engine {
                 name: credential.service.to_string(),
             })?;
             let note = notes::note_of(&open.vault, credential.id)?;
-            Ok((credential.id, credential.name.clone(), service, note))
+            let wanted = open.live.wanted.by(credential.id).unwrap_or_default();
+            Ok((credential.id, credential.name.clone(), service, note, wanted))
         })?;
         let disconnected =
             || EngineError::NeedsConsent(format!("credential {name:?} was disconnected; connect it anew"));
         let connection = self.stored_connection(id)?.ok_or_else(disconnected)?;
         let note = note.ok_or_else(disconnected)?;
         let facts = &connection.facts;
+        let mut scopes = facts.requested.clone();
+        let more: Vec<String> = wanted.into_iter().filter(|scope| !scopes.contains(scope)).collect();
+        // A registration names its scopes (RFC 7591 §2). More of them take a new one, and that a redirect URI of its own.
+        let registers = !more.is_empty() && note.is_registered;
+        scopes.extend(more);
         let plan = Plan {
             name: credential,
             reach: reach_of(&service),
             service,
             issuer: Some(facts.issuer.to_string()),
             kind: note.kind,
-            scopes: facts.requested.clone(),
+            scopes,
             resources: Some(facts.resources.clone()),
-            app: App::Known(connection.client()),
-            redirect_uri: note.redirect_uri,
+            app: if registers { App::Register } else { App::Known(connection.client()) },
+            redirect_uri: note.redirect_uri.filter(|_| !registers),
+            is_registered: note.is_registered,
             open: open_browser,
             destination: Destination::Again(id),
         };

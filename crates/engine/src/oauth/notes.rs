@@ -22,6 +22,9 @@ pub(super) struct Note {
     pub(super) kind: FlowKind,
     /// As it was registered.
     pub(super) redirect_uri: Option<String>,
+    /// We registered the app ourselves, and may do so again for other scopes.
+    #[serde(default)]
+    pub(super) is_registered: bool,
 }
 
 /// Tokens that are being given back, or were.

@@ -40,6 +40,8 @@ pub(super) struct Plan {
     /// What the token is for; `None` means what the service says now.
     pub(super) resources: Option<Vec<String>>,
     pub(super) app: App,
+    /// The app is one that we registered, or are about to.
+    pub(super) is_registered: bool,
     pub(super) redirect_uri: Option<String>,
     pub(super) open: bool,
     pub(super) destination: Destination,
@@ -104,8 +106,8 @@ async fn walk_or_halt(
     let finding = find(&http, Some(&plan.service), plan.issuer.as_deref(), plan.reach);
     let found = unless(cancel, finding).await??;
     engine.update_flow(id, |flow| flow.issuer = Some(found.server.issuer.to_string()));
-    let Plan { name, service, kind, scopes, resources, app, redirect_uri, open, destination, reach, .. } =
-        plan;
+    let Plan { name, service, kind, scopes, resources, app, redirect_uri, open, .. } = plan;
+    let Plan { destination, reach, is_registered, .. } = plan;
     let ask = ask_for(&found, kind, scopes, resources);
     let walk = Walk { engine, id, http, server: found.server, ask, cancel };
     let (connection, redirect_uri) = match kind {
@@ -121,7 +123,7 @@ async fn walk_or_halt(
         give_back(&http, &connection).await;
         return Err(Halt::Cancelled);
     }
-    let note = Note { kind, redirect_uri };
+    let note = Note { kind, redirect_uri, is_registered };
     let (connection, stored) = store(engine, name, service.name, note, connection, destination).await;
     match stored {
         Ok(step) => Ok(step),
