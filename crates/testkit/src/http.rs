@@ -63,7 +63,8 @@ impl Reply {
 /// Sends the bytes and reads until the peer closes or has been silent for five seconds.
 pub fn send_raw(to: SocketAddr, bytes: &[u8]) -> Reply {
     let mut socket = TcpStream::connect(to).expect("the proxy listens");
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    // A disk that is busy with other tests can hold up a record, and with it the answer, for seconds.
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     // The peer may refuse and close before everything is written: what it said still counts.
     let _ = socket.write_all(bytes);
     let mut raw = Vec::new();
