@@ -84,8 +84,16 @@ impl App {
     pub(crate) fn quit(self) -> Desktop {
         let Self { session, mut desktop, .. } = self;
         let driver = session.driver;
+        let programs = crate::tray::family(driver);
         drop(session);
         desktop.end(driver);
+        // The driver usually takes the app along. One that was slower than the driver's own end is ended here.
+        for (process, name) in programs.into_iter().filter(|(_, name)| name.starts_with("claviger")) {
+            if std::path::Path::new(&format!("/proc/{process}/exe")).exists() {
+                eprintln!("{name} outlived its driver");
+                let _ = std::process::Command::new("kill").args(["-KILL", &process.to_string()]).status();
+            }
+        }
         desktop
     }
 
